@@ -1,0 +1,1 @@
+"""One Kubernetes API: client, discovery, watches, live index, leases."""

@@ -1,0 +1,1 @@
+"""Carrying a plan out: apply, prune, health, drift."""
