@@ -23,7 +23,7 @@ class Key(Struct, frozen=True, order=True, gc=False):
     name: str
 
     def __str__(self) -> str:
-        """`Deployment podinfo/podinfo`; the group is shown where a reader could mistake the kind (any group with a dot that is not k8s.io's)."""
+        """`Deployment podinfo/podinfo`; the group is shown where a reader could mistake the kind (any but Kubernetes' own)."""
         kind = self.kind if not self.group or "." not in self.group or self.group.endswith(".k8s.io") else f"{self.kind}.{self.group}"
         return f"{kind} {self.namespace}/{self.name}" if self.namespace else f"{kind} {self.name}"
 
