@@ -189,9 +189,6 @@ class ApplicationSpec(Struct, frozen=True, omit_defaults=True, rename="camel"):
     deletion_policy: Annotated[
         Literal["Delete", "Orphan"], doc("What happens to the objects when the Application is deleted; data-bearing ones are kept.")
     ] = "Delete"
-    revision: (
-        Annotated[str, doc("Stay at this commit (set by `trimtab rollback`, taken away by `trimtab resume`).", max_length=64)] | None
-    ) = None
 
 
 class SyncedSource(Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -246,6 +243,7 @@ class ApplicationStatus(Struct, omit_defaults=True, rename="camel"):
     plan: Annotated[PlanStatus, doc("The last plan.")] = PlanStatus()
     counts: Annotated[Counts, doc("Objects by state.")] = Counts()
     quarantined: Annotated[list[str], doc("Render keys that failed and are not tried again.", max_length=10)] = field(default_factory=list)
+    pinned: Annotated[str, doc("The commit that a rollback holds, until resume or a different render.", max_length=64)] = ""
     history: Annotated[list[HistoryEntry], doc("The last ten deployments, newest first.", max_length=10)] = field(default_factory=list)
     handled: Annotated[str, doc("The last request (`trimtab.dev/requested`) that was carried out.", max_length=256)] = ""
     conditions: Annotated[list[Condition], doc("Ready, Reconciling, Stalled.", max_length=16)] = field(default_factory=list)

@@ -30,7 +30,7 @@ class RepositorySpec(Struct, frozen=True, omit_defaults=True, rename="camel"):
     secret_ref: Annotated[
         LocalRef | None,
         doc(
-            "Secret with `username` and `password`, or `bearerToken`, or `identity` (an SSH key) and `known_hosts`; `ca.crt` for a private CA."
+            "Secret: `username` and `password`, `bearerToken`, or `identity` (SSH key) and `known_hosts`; `ca.crt` for a private CA."
         ),
     ] = None
     timeout: Annotated[Duration, doc("How long one fetch may take.")] = "1m"

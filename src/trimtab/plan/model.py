@@ -59,6 +59,8 @@ class Entry(Struct, frozen=True, gc=False):
     place: Place | None = None
     wave: int = 0
     prune: bool = True
+    made: bool = False
+    """Whether we created it; an object that was there before is kept when it holds others' data (a Namespace)."""
 
 
 class Extra(Struct, frozen=True, gc=False):
@@ -82,6 +84,8 @@ class Live(Struct, frozen=True, gc=False):
     """Digest of our fields' live values; "" where no entry of ours at the watched version exists."""
     taken: tuple[Extra, ...] = ()
     """Fields of others in this object: added by people, or by managers that nobody knows."""
+    changed_by: str = ""
+    """The manager that changed the object last and is not ours: who to name when our fields moved."""
     deleting: bool = False
     health: str = "Unknown"
     message: str = ""
