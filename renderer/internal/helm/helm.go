@@ -1,0 +1,201 @@
+// Package helm renders charts as `helm template` does, from a Git tree, with
+// every question about the cluster, the clock and chance recorded.
+package helm
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v4/pkg/chart/common"
+	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
+	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
+	"helm.sh/helm/v4/pkg/engine"
+	release "helm.sh/helm/v4/pkg/release/v1"
+	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
+
+	"trimtab.dev/renderer/internal/failure"
+	"trimtab.dev/renderer/internal/objects"
+	"trimtab.dev/renderer/internal/protocol"
+	"trimtab.dev/renderer/internal/random"
+	"trimtab.dev/renderer/internal/tree"
+)
+
+// Environment is what a chart may know beside its files and values.
+type Environment struct {
+	Cluster *Cluster
+	Release protocol.Release
+	Random  *random.Source
+}
+
+// Manifest is one rendered YAML document, or a file of them.
+type Manifest struct {
+	Path string // of its template, in the tree
+	Text string
+	CRD  bool
+}
+
+// Render adds the chart's objects to the set: crds/ first, then in Helm's install order, hooks last.
+func Render(view *tree.View, location string, parameters Parameters, environment Environment, set *objects.Set) error {
+	manifests, err := Manifests(view, location, parameters, environment)
+	if err != nil {
+		return err
+	}
+	for _, manifest := range manifests {
+		if err := set.AddRendered([]byte(manifest.Text), objects.Origin{Path: manifest.Path, CRD: manifest.CRD}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Manifests renders the chart at a path of the tree (a directory or a .tgz).
+// The order of the steps is that of Helm's own `template` command.
+func Manifests(view *tree.View, location string, parameters Parameters, environment Environment) ([]Manifest, error) {
+	loaded, err := load(view, location)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkMetadata(loaded); err != nil {
+		return nil, err
+	}
+	given, err := collect(view, loaded, parameters)
+	if err != nil {
+		return nil, err
+	}
+	if err := chartutil.ProcessDependencies(loaded.chart, given.merged); err != nil {
+		return nil, failure.New(failure.Render, path.Join(location, "Chart.yaml"), "the chart's dependencies cannot be processed: %s", err)
+	}
+	values, err := renderValues(loaded, given, parameters, environment)
+	if err != nil {
+		return nil, err
+	}
+	rendered, err := engine.Engine{CustomTemplateFuncs: environment.Random.Functions()}.Render(loaded.chart, values)
+	if err != nil {
+		return nil, loaded.explain(err)
+	}
+	return loaded.sorted(rendered, parameters)
+}
+
+// checkMetadata refuses what cannot be installed, before anything is rendered.
+func checkMetadata(loaded *loadedChart) error {
+	metadata, file := loaded.chart.Metadata, loaded.file("Chart.yaml")
+	if metadata.Type != "" && metadata.Type != "application" {
+		return failure.New(failure.Unsupported, file, "is a chart of type %q; only application charts can be installed", metadata.Type)
+	}
+	vendored := map[string]bool{}
+	for _, dependency := range loaded.chart.Dependencies() {
+		vendored[dependency.Name()] = true
+	}
+	var missing []string
+	for _, wanted := range metadata.Dependencies {
+		if wanted != nil && !vendored[wanted.Name] {
+			missing = append(missing, strings.TrimSpace(wanted.Name+" "+wanted.Version))
+		}
+	}
+	if len(missing) > 0 {
+		return failure.New(failure.Unsupported, file, "needs charts that are not in its charts/ folder: %s; vendor them with `helm dependency build` and commit the folder", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// renderValues joins values, release and capabilities, and checks the values against the schemas.
+func renderValues(loaded *loadedChart, given *given, parameters Parameters, environment Environment) (common.Values, error) {
+	options := common.ReleaseOptions{
+		Name:      first(parameters.ReleaseName, environment.Release.Name, "release-name"),
+		Namespace: first(parameters.Namespace, environment.Release.Namespace, "default"),
+		Revision:  max(environment.Release.Revision, 1),
+		IsInstall: environment.Release.IsInstall,
+		IsUpgrade: !environment.Release.IsInstall,
+	}
+	if err := chartutil.ValidateReleaseName(options.Name); err != nil {
+		return nil, failure.New(failure.Render, "", "%q cannot name a Helm release (at most 53 lower-case letters, digits, '-' and '.'); set helm.releaseName", options.Name)
+	}
+	capabilities, err := environment.Cluster.capabilities(loaded.mentionsVersionList(given))
+	if err != nil {
+		return nil, err
+	}
+	values, err := commonutil.ToRenderValuesWithSchemaValidation(loaded.chart, given.merged, options, common.DefaultCapabilities, true)
+	if err != nil {
+		return nil, failure.New(failure.Render, loaded.location, "the chart's values do not fit together: %s", err)
+	}
+	values["Capabilities"] = capabilities
+	if !parameters.SkipSchemaValidation {
+		if err := loaded.validate(values, given); err != nil {
+			return nil, err
+		}
+	}
+	if constraint := loaded.chart.Metadata.KubeVersion; constraint != "" {
+		if version := capabilities.KubeVersion().String(); !chartutil.IsCompatibleRange(constraint, version) {
+			return nil, failure.New(failure.Render, loaded.file("Chart.yaml"), "the chart wants Kubernetes %s; this cluster is %s", constraint, version)
+		}
+	}
+	return values, nil
+}
+
+func first(candidates ...string) string {
+	for _, candidate := range candidates {
+		if candidate != "" {
+			return candidate
+		}
+	}
+	return ""
+}
+
+// sorted gives the rendered files in install order, with crds/ in front and hooks behind.
+func (l *loadedChart) sorted(rendered map[string]string, parameters Parameters) ([]Manifest, error) {
+	for name := range rendered {
+		if strings.HasSuffix(name, "NOTES.txt") {
+			delete(rendered, name)
+		}
+	}
+	hooks, sorted, err := releaseutil.SortManifests(rendered, nil, releaseutil.InstallOrder)
+	if err != nil {
+		return nil, l.explainSorting(err)
+	}
+	var manifests []Manifest
+	if parameters.CRDs != "Skip" {
+		for _, crd := range l.chart.CRDObjects() {
+			manifests = append(manifests, Manifest{Path: l.source(crd.Filename), Text: string(crd.File.Data), CRD: true})
+		}
+	}
+	for _, manifest := range sorted {
+		manifests = append(manifests, Manifest{Path: l.source(manifest.Name), Text: manifest.Content})
+	}
+	for _, hook := range hooks {
+		if !parameters.SkipTests || !slices.Contains(hook.Events, release.HookTest) {
+			manifests = append(manifests, Manifest{Path: l.source(hook.Path), Text: hook.Manifest})
+		}
+	}
+	return manifests, nil
+}
+
+// source maps a template's name ("podinfo/charts/redis/templates/a.yaml") to its path in the tree.
+func (l *loadedChart) source(name string) string {
+	below, found := strings.CutPrefix(name, l.chart.Name()+"/")
+	if !found {
+		return l.location
+	}
+	return l.file(below)
+}
+
+// file gives the path of one of the chart's files. Those inside an archive have the archive's path.
+func (l *loadedChart) file(name string) string {
+	if l.archive {
+		return l.location
+	}
+	return path.Join(l.location, name)
+}
+
+// sortDependencies orders subcharts by name at each level: the loader leaves them in the order of a Go map.
+func sortDependencies(loaded *chart.Chart) {
+	dependencies := slices.Clone(loaded.Dependencies())
+	slices.SortFunc(dependencies, func(a, b *chart.Chart) int {
+		return strings.Compare(a.Name()+" "+a.Metadata.Version, b.Name()+" "+b.Metadata.Version)
+	})
+	loaded.SetDependencies(dependencies...)
+	for _, dependency := range dependencies {
+		sortDependencies(dependency)
+	}
+}
