@@ -1,1 +1,1 @@
-"""Git repositories: bare mirrors, revisions, trees read by object id; never a checkout."""
+"""Repositories without a checkout: mirrors, trees read by object id, changes between trees, and who is concerned by them."""
