@@ -19,7 +19,7 @@ export TRIMTAB_BIN := $(CURDIR)/build/bin
 unexport KUBECONFIG
 
 # A module's sources, less its tests.
-sources = $(shell find $(1) -type f ! -name '*_test.go' ! -path '*/testdata/*')
+sources = $(shell find $(1) -type f ! -name '*_test.go' ! -path '*/testdata/*' 2>/dev/null)
 
 help:  ## this list
 	@printf 'Trimtab: clusters, and what stands around them, kept equal to Git.\n\n'

