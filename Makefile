@@ -28,6 +28,7 @@ help:  ## this list
 # --- what a fresh machine lacks ---------------------------------------------------------------------------------------
 
 setup: $(VENV) $(GO)  ## .venv and Go, brought into this folder where the machine lacks them
+	@:
 
 $(VENV): requirements/dev.txt requirements/bootstrap.txt pyproject.toml tools/bootstrap.py
 	@python=$$(tools/find-python) && "$$python" tools/bootstrap.py python
@@ -39,6 +40,7 @@ $(GO): requirements/go.txt requirements/bootstrap.txt tools/bootstrap.py
 # --- the Go programs --------------------------------------------------------------------------------------------------
 
 build: setup $(WORKERS) $(DEVCLUSTER)  ## the render workers and the control plane (the first time takes about 5 minutes on 2 cores)
+	@:
 
 build/bin/devcluster: $(call sources,devcluster) $(GO)
 	@$(BIN)/python tools/build_go.py devcluster . $@ "control plane"
