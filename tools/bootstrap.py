@@ -33,6 +33,9 @@ INSTALLERS = {
 }
 """How each system's package manager is asked."""
 
+PIP_TO_UV = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "find-links": "UV_FIND_LINKS", "cert": "SSL_CERT_FILE"}
+"""What pip is told about mirrors and certificates, uv is told too: it reads none of pip's files."""
+
 GO_WRAPPER = """\
 #!/bin/sh
 # Written by tools/bootstrap.py: the project's Go, with the settings that every build shares (one build cache, no cgo, pinned modules).
@@ -69,6 +72,16 @@ def bring_uv() -> None:
         run([sys.executable, "-m", "venv", "--clear", TOOLS / "uv"])
         lock = ROOT / "requirements/bootstrap.txt"
         run([TOOLS / "uv/bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--require-hashes", "-r", lock])
+
+
+def tell_uv_what_pip_knows() -> None:
+    """Hand the settings of pip on to uv by its environment, where the user has not set it; trust the system's certificates."""
+    os.environ.setdefault("UV_SYSTEM_CERTS", "true")
+    command = [TOOLS / "uv/bin/python", "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    for key, value in re.findall(r"^\S*\.([a-z-]+)='(.*)'$", listed.stdout, re.MULTILINE):
+        if key in PIP_TO_UV:
+            os.environ.setdefault(PIP_TO_UV[key], " ".join(value.split("\\n")).strip())
 
 
 def new_environment(folder: Path) -> None:
@@ -128,6 +141,7 @@ def main() -> None:
     require_machine()
     try:
         bring_uv()
+        tell_uv_what_pip_knows()
         if sys.argv[1:] == ["go"]:
             write_go(go_on_path() or bring_go())
         else:
