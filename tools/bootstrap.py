@@ -77,7 +77,7 @@ def bring_uv() -> None:
 def tell_uv_what_pip_knows() -> None:
     """Hand the settings of pip on to uv by its environment, where the user has not set it; trust the system's certificates."""
     os.environ.setdefault("UV_SYSTEM_CERTS", "true")
-    command = [TOOLS / "uv/bin/python", "-m", "pip", "config", "list"]
+    command = [str(TOOLS / "uv/bin/python"), "-m", "pip", "config", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
     for key, value in re.findall(r"^\S*\.([a-z-]+)='(.*)'$", listed.stdout, re.MULTILINE):
         if key in PIP_TO_UV:
@@ -138,14 +138,12 @@ def write_go(goroot: Path) -> None:
 
 def main() -> None:
     """Do what the one argument names."""
+    steps = {"python": make_venv, "go": lambda: write_go(go_on_path() or bring_go())}
     require_machine()
     try:
         bring_uv()
         tell_uv_what_pip_knows()
-        if sys.argv[1:] == ["go"]:
-            write_go(go_on_path() or bring_go())
-        else:
-            make_venv()
+        steps[sys.argv[1]]()
     except CommandError as failure:
         sys.exit(f"{failure}\nThe set-up stopped here; mend what the lines above name and type the same make again.")
 
