@@ -58,10 +58,15 @@ func etcdConfig(dir string, address url.URL) *embed.Config {
 	config.UnsafeNoFsync = true // survives kill -9 (the kernel keeps the pages), not a power cut: right for development
 	config.WarningUnaryRequestDuration = 300 * time.Millisecond
 	config.QuotaBackendBytes = 4 << 30
-	config.AutoCompactionMode = "periodic" // the API server compacts by itself
-	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.New(zapcore.NewCore(
-		zapcore.NewConsoleEncoder(zap.NewProductionEncoderConfig()), zapcore.Lock(os.Stderr), zap.WarnLevel)))
+	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(logger())
 	return config
+}
+
+// logger writes etcd's warnings to the common log, with times that people can read.
+func logger() *zap.Logger {
+	encoding := zap.NewProductionEncoderConfig()
+	encoding.EncodeTime = zapcore.ISO8601TimeEncoder
+	return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(encoding), zapcore.Lock(os.Stderr), zap.WarnLevel))
 }
 
 // stop closes etcd and takes its socket away.
