@@ -30,7 +30,10 @@ class Answer(Protocol):
         ...
 
     def feed(self, buffer: bytearray) -> bool:
-        """Take from the front of `buffer`; whether the answer is complete. Raises a TrimtabError when it cannot be had: the process is ended."""
+        """Take from the front of `buffer`; whether the answer is complete.
+
+        Raises a TrimtabError when it cannot be had: the process is ended.
+        """
         ...
 
     def failure(self) -> TrimtabError:

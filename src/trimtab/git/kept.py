@@ -1,8 +1,8 @@
 """The commits of a mirror that are known to be whole, each held by a ref of its own: `refs/trimtab/kept/<commit id>`.
 
-A ref is written only after a fetch has ended well, so a commit that is kept can be read to its last file, even when the branch that
-brought it has been force-pushed or deleted since. A mirror has one owner and the plain files backend, so refs are written here as git would:
-a file beside, then a rename.
+A ref is written only after a fetch has ended well, so a commit that is kept can be read to its last file, even when the branch
+that brought it has been force-pushed or deleted since. A mirror has one owner and the plain files backend, so refs are written here
+as git would: a file beside, then a rename.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class KeptCommits:
 
 
 def sweep(directory: Path) -> None:
-    """Remove what a killed git left behind: locks, and packs and objects that were being written. The mirror's owner does so before first use."""
+    """Remove what a killed git left behind: locks, and what was being written. The mirror's owner does so before first use."""
     for folder, _, files in os.walk(directory):
         for name in files:
             if name.endswith(".lock") or name.startswith(("tmp_pack_", "tmp_idx_", "tmp_rev_", "tmp_obj_")):

@@ -1,7 +1,8 @@
 """A folder on disk, served as Git objects by id: `trimtab render ./folder` takes the same road as a repository, without git.
 
-Blobs have the ids that git would give them, so what a render read compares with a mirror's. Trees are made when asked for and have ids of
-their own (a digest of the path), since nothing compares them. Nothing is read but what is asked for. `.git` is left out; so are sockets, pipes and devices.
+Blobs have the ids that git would give them, so what a render read compares with a mirror's. Trees are made when asked for and have
+ids of their own (a digest of the path), since nothing compares them. Nothing is read but what is asked for. `.git` is left out; so
+are sockets, pipes and devices.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ class LocalTree:
         self.tree = self._tree_id("")
 
     async def read(self, oid: str) -> Object:
-        """A blob or tree whose id an earlier tree (or `tree`) named. Raises MissingObjectError, and InputError when the file has changed."""
+        """A blob or tree whose id an earlier tree (or `tree`) named.
+
+        Raises MissingObjectError, and InputError when the file cannot be read or has changed.
+        """
         path = self._paths.get(oid)
         if path is None:
             raise MissingObjectError(oid)
@@ -81,7 +85,7 @@ class LocalTree:
         try:
             oid = _blob_id(self._content(path))
         except InputError:
-            oid = hashlib.sha1(b"unreadable " + os.fsencode(path)).hexdigest()  # noqa: S324 - an id, not a protection
+            oid = hashlib.sha1(b"unreadable " + os.fsencode(path)).hexdigest()  # ruff: ignore[hashlib-insecure-hash-function] - an id, not a protection
         self._paths[oid] = path
         return oid
 
@@ -89,7 +93,7 @@ class LocalTree:
         place = self.root / path
         try:
             if place.is_symlink():
-                return os.fsencode(os.readlink(place))  # noqa: PTH115 - the bytes of the link, not a path made of them
+                return os.fsencode(os.readlink(place))  # ruff: ignore[os-readlink] - the bytes of the link, not a path made of them
             size = place.stat().st_size
             if size > self._cap:
                 raise LimitError(f"The file has {size} bytes; at most {self._cap} are read.", place=Place(path))
@@ -104,8 +108,8 @@ def _work_tree(folder: Path) -> Path:
 
 
 def _blob_id(content: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324 - Git's object ids are SHA-1
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # ruff: ignore[hashlib-insecure-hash-function] - Git's object ids are SHA-1
 
 
 def _path_id(path: str) -> str:
-    return hashlib.sha1(b"tree of " + os.fsencode(path)).hexdigest()  # noqa: S324 - an id, not a protection
+    return hashlib.sha1(b"tree of " + os.fsencode(path)).hexdigest()  # ruff: ignore[hashlib-insecure-hash-function] - an id, not a protection

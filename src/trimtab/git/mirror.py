@@ -9,8 +9,8 @@ empty           RefNotFoundError that says so; the first push is followed
 unrelated       a repository replaced by another history is followed like a force-push
 down, slow      GitError at the deadline; the process group is killed
 
-The story of its tasks: any number of callers may resolve and read at once. Listings run side by side; fetches, and the rebuilding of a damaged
-mirror, take turns under one lock, and who waited finds the commit kept and fetches nothing. A mirror has one owner process a directory.
+The story of its tasks: any number of callers may resolve and read at once. Listings run side by side; fetches, and the rebuilding of
+a damaged mirror, take turns under one lock, and who waited finds the commit kept and fetches nothing. A directory has one owner process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Generator
 from pathlib import Path
 
 from trimtab.core.clock import Clock
@@ -50,7 +50,7 @@ class Mirror:
         self._clock = clock
         self._limits = limits
         self._differ = Differ(directory)
-        self._transport: Transport = CommandTransport(remote, limits)
+        self._transport = _transport(remote, limits)
         self._kept = KeptCommits(directory)
         self._in_use: frozenset[str] = frozenset()
         self._lock = asyncio.Lock()
@@ -174,6 +174,14 @@ class Mirror:
                 self._kept.add(oid)
 
 
+def _transport(remote: Remote, limits: MirrorLimits) -> Transport:
+    if remote.scheme not in {"https", "http"}:
+        return CommandTransport(remote, limits)
+    from trimtab.git.smart_http import WebTransport  # aiohttp takes 340 ms to import, which a local render need not wait for
+
+    return WebTransport(remote, limits)
+
+
 async def _make(directory: Path) -> None:
     """An empty bare repository, whole or not at all."""
     beside = directory.with_name(directory.name + ".new")
@@ -188,7 +196,7 @@ async def _make(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def _counted(kind: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a generator's type tells less than its name
+def _counted(kind: str) -> Generator[None]:
     """Count a question to a Git server by its outcome."""
     try:
         yield

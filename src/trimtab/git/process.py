@@ -14,7 +14,7 @@ import os
 import shlex
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -56,7 +56,10 @@ LOCKED_DOWN: Config = {
 _PASSED_ON = ("PATH", "TMPDIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "no_proxy", "all_proxy")
 _PASSED_ON_TOO = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SYSTEMROOT")
 _HELPER = '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n" "$TRIMTAB_GIT_USERNAME" "$TRIMTAB_GIT_PASSWORD"; }; f'
-_SSH = "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null -o IdentitiesOnly=yes -o ConnectTimeout=10 -o ServerAliveInterval=15"
+_SSH = (
+    "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null"
+    " -o IdentitiesOnly=yes -o ConnectTimeout=10 -o ServerAliveInterval=15"
+)
 _ERROR_BYTES = 16 * 1024
 
 
@@ -93,7 +96,7 @@ def environment(config: Config | None = None, *, protocols: str = "https:http:ss
 
 
 @contextmanager
-def environment_for(remote: Remote) -> Iterator[dict[str, str]]:
+def environment_for(remote: Remote) -> Generator[dict[str, str]]:
     """The environment to reach `remote`; its key files exist only while the context is open."""
     with tempfile.TemporaryDirectory(prefix="trimtab-git-") as private:
         config: dict[str, str] = {}
@@ -119,7 +122,6 @@ async def run(
     variables: Mapping[str, str],
     deadline: float,
     directory: Path | None = None,
-    given: bytes = b"",
     output_cap: int = 64 << 20,
     file_cap: int = 0,
 ) -> Finished:
@@ -127,6 +129,22 @@ async def run(
 
     `file_cap` (bytes, 0 for none) bounds every file that it and its children write; see setrlimit(2), RLIMIT_FSIZE.
     """
+    return await feed(
+        arguments, _nothing(), variables=variables, deadline=deadline, directory=directory, output_cap=output_cap, file_cap=file_cap
+    )
+
+
+async def feed(
+    arguments: Sequence[str],
+    given: AsyncIterator[bytes],
+    *,
+    variables: Mapping[str, str],
+    deadline: float,
+    directory: Path | None = None,
+    output_cap: int = 64 << 20,
+    file_cap: int = 0,
+) -> Finished:
+    """As `run`, with `given` on standard input; an error that `given` raises ends the process."""
     command = ["git", *([f"--git-dir={directory}"] if directory else []), *arguments]
     if file_cap:
         command = ["sh", "-c", f'ulimit -f {max(1, file_cap // 512)} && exec "$@"', "sh", *command]
@@ -138,6 +156,11 @@ async def run(
         except TimeoutError:
             raise GitError(f"git {arguments[0]} did not end within {deadline:g} s and was stopped.") from None
     return Finished(status, output, errors.decode(errors="replace"))
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""
 
 
 def explain(finished: Finished, doing: str, remote: Remote | None = None) -> GitError:
@@ -173,7 +196,7 @@ def _remedy(errors: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _process(command: Sequence[str], variables: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _process(command: Sequence[str], variables: Mapping[str, str]) -> AsyncGenerator[asyncio.subprocess.Process]:
     pipe = asyncio.subprocess.PIPE
     try:
         process = await asyncio.create_subprocess_exec(
@@ -189,7 +212,7 @@ async def _process(command: Sequence[str], variables: Mapping[str, str]) -> Asyn
             await asyncio.shield(process.wait())
 
 
-async def _converse(process: asyncio.subprocess.Process, given: bytes, output_cap: int) -> tuple[bytes, bytes]:
+async def _converse(process: asyncio.subprocess.Process, given: AsyncIterator[bytes], output_cap: int) -> tuple[bytes, bytes]:
     assert process.stdin
     assert process.stdout
     assert process.stderr
@@ -197,10 +220,10 @@ async def _converse(process: asyncio.subprocess.Process, given: bytes, output_ca
     return output, errors
 
 
-async def _write(stream: asyncio.StreamWriter, given: bytes) -> None:
+async def _write(stream: asyncio.StreamWriter, given: AsyncIterator[bytes]) -> None:
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        if given:
-            stream.write(given)
+        async for piece in given:
+            stream.write(piece)
             await stream.drain()
         stream.close()
 

@@ -115,7 +115,7 @@ def _check_host(url: str, scheme: str, shown: str) -> None:
         raise InputError(f"{shown} names no usable host.", remedy="Write https://host/path or ssh://user@host/path.")
     if parts.password is not None or (parts.username and scheme != "ssh"):
         raise InputError(f"{shown} carries credentials.", remedy="Take them out of the URL and put them in a Secret (secretRef).")
-    if parts.query or parts.fragment or len(parts.path) < 2:  # noqa: PLR2004 - a slash and a name
+    if parts.query or parts.fragment or len(parts.path) < 2:  # ruff: ignore[magic-value-comparison] - a slash and a name
         raise InputError(f"{shown} has no path to a repository, or more than one.", remedy="Write https://host/path.")
 
 

@@ -34,6 +34,7 @@ _PARTIAL = re.compile(
 )
 _HYPHEN = re.compile(r"(\S+)\s+-\s+(\S+)")
 _LONGEST = 256
+_FULL = 3  # numbers in a full version
 
 
 class Version(Struct, frozen=True):
@@ -122,7 +123,8 @@ def _comparator(groups: Sequence[str | None]) -> list[Test]:
         if part is None or part in "xX*":
             break
         numbers.append(int(part))
-    low = Version(*numbers, *[0] * (3 - len(numbers)), tuple(prerelease.split(".")) if prerelease and len(numbers) == 3 else ())  # noqa: PLR2004 - a full version has three numbers
+    full = len(numbers) == _FULL
+    low = _filled(numbers, tuple(prerelease.split(".")) if prerelease and full else ())
     beyond = _next(numbers)  # the first version after all that the partial version stands for
     match operator:
         case ">=":
@@ -130,9 +132,9 @@ def _comparator(groups: Sequence[str | None]) -> list[Test]:
         case "<":
             return [_below(low)] if numbers else [_never]
         case ">":
-            return [_from(beyond)] if beyond and len(numbers) < 3 else [low.__lt__] if beyond else [_never]  # noqa: PLR2004 - the same
+            return [low.__lt__] if full else [beyond.__le__] if beyond else [_never]
         case "<=":
-            return [_below(beyond)] if beyond and len(numbers) < 3 else [_at_most(low)] if beyond else []  # noqa: PLR2004 - the same
+            return [_at_most(low)] if full else _bound(beyond)
         case "!=":
             return [_not(_within(low, beyond, numbers))]
         case "^":
@@ -147,8 +149,13 @@ def _next(numbers: Sequence[int]) -> Version | None:
     """The lowest release beyond every version that begins with `numbers`; None when that is all of them."""
     if not numbers:
         return None
-    raised = [*numbers[:-1], numbers[-1] + 1]
-    return Version(*raised, *[0] * (3 - len(raised)))
+    return _filled([*numbers[:-1], numbers[-1] + 1])
+
+
+def _filled(numbers: Sequence[int], prerelease: tuple[str, ...] = ()) -> Version:
+    """The version that begins with `numbers`, with zeros for the rest."""
+    major, minor, patch = [*numbers, 0, 0, 0][:_FULL]
+    return Version(major, minor, patch, prerelease)
 
 
 def _significant(numbers: Sequence[int]) -> Sequence[int]:
@@ -160,7 +167,7 @@ def _significant(numbers: Sequence[int]) -> Sequence[int]:
 
 
 def _within(low: Version, beyond: Version | None, numbers: Sequence[int]) -> Test:
-    if len(numbers) == 3:  # noqa: PLR2004 - a full version has three numbers
+    if len(numbers) == _FULL:
         return lambda v: v == low
     return lambda v: low <= v and (beyond is None or _release(v) < beyond)
 
@@ -178,10 +185,6 @@ def _below(bound: Version) -> Test:
     if bound.prerelease:
         return lambda v: v < bound
     return lambda v: _release(v) < bound
-
-
-def _from(bound: Version) -> Test:
-    return lambda v: bound <= v
 
 
 def _at_most(bound: Version) -> Test:

@@ -1,6 +1,7 @@
 """How a mirror talks to its remote: the two questions it asks, and their answer through the git command.
 
-`SmartHttp` (smart_http.py) asks the same two over HTTP without a process; this one knows ssh, redirects, old servers and proxies as git does.
+`SmartHttp` (smart_http.py) asks the same two over HTTP without a process for the network; this one knows ssh, redirects and old
+servers as git does.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ class Transport(Protocol):
         ...
 
     async def fetch(self, directory: Path, oid: str, name: str, haves: Sequence[str]) -> None:
-        """Bring commit `oid` (which `name` is at, where that is not empty) with all it needs into `directory`. Raises GitError, LimitError."""
+        """Bring commit `oid` (which `name` is at, where that is not empty) with all it needs into `directory`.
+
+        `haves` are commits that are here already. Raises GitError, LimitError.
+        """
         ...
 
     async def close(self) -> None:

@@ -18,7 +18,7 @@ ENTRY_CAP = 100_000
 _NAME_BYTES = 255
 _OID_BYTES = 20
 # `.git` as NTFS and HFS+ read it: any case, trailing dots and spaces, the short name git~1, and characters that HFS+ ignores.
-_IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_IGNORED_BY_HFS = re.compile(r"[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _DOT_GIT = re.compile(r"(?:\.git|git~1)[ .]*(?::.*)?", re.IGNORECASE | re.DOTALL)
 _CLASSES = {"100644": "f", "100664": "f", "100755": "x", "120000": "l", "40000": "d", "160000": "s"}
 
