@@ -177,7 +177,8 @@ class Mirror:
 def _transport(remote: Remote, limits: MirrorLimits) -> Transport:
     if remote.scheme not in {"https", "http"}:
         return CommandTransport(remote, limits)
-    from trimtab.git.smart_http import WebTransport  # aiohttp takes 340 ms to import, which a local render need not wait for
+    # aiohttp takes 340 ms to import, which a render of a local folder need not wait for.
+    from trimtab.git.smart_http import WebTransport  # ruff: ignore[import-outside-top-level]
 
     return WebTransport(remote, limits)
 

@@ -1,8 +1,8 @@
 """Storing a pack that arrives as a stream: what `git fetch` does after the network.
 
-A small pack (under a hundred objects and a MiB) becomes loose objects by `git unpack-objects`, which is quickest to be read; a larger one is
-indexed by `git index-pack` while it arrives. Both check each object and that what it points to is here (`--strict`), both complete thin packs from
-what the mirror has, and both leave nothing readable when they fail. Memory and files are bounded by the system: a bomb ends its process.
+A small pack (under a hundred objects and a MiB) becomes loose objects by `git unpack-objects`, which is quickest to be read; a larger
+one is indexed by `git index-pack` while it arrives. Both check each object, and that what it points to is here (`--strict`); both
+complete thin packs from what the mirror has. Files are bounded by the system: a bomb ends its process.
 """
 
 from __future__ import annotations

@@ -130,13 +130,13 @@ async def run(
     `file_cap` (bytes, 0 for none) bounds every file that it and its children write; see setrlimit(2), RLIMIT_FSIZE.
     """
     return await feed(
-        arguments, _nothing(), variables=variables, deadline=deadline, directory=directory, output_cap=output_cap, file_cap=file_cap
+        arguments, None, variables=variables, deadline=deadline, directory=directory, output_cap=output_cap, file_cap=file_cap
     )
 
 
 async def feed(
     arguments: Sequence[str],
-    given: AsyncIterator[bytes],
+    given: AsyncIterator[bytes] | None,
     *,
     variables: Mapping[str, str],
     deadline: float,
@@ -156,11 +156,6 @@ async def feed(
         except TimeoutError:
             raise GitError(f"git {arguments[0]} did not end within {deadline:g} s and was stopped.") from None
     return Finished(status, output, errors.decode(errors="replace"))
-
-
-async def _nothing() -> AsyncIterator[bytes]:
-    return
-    yield b""
 
 
 def explain(finished: Finished, doing: str, remote: Remote | None = None) -> GitError:
@@ -212,7 +207,7 @@ async def _process(command: Sequence[str], variables: Mapping[str, str]) -> Asyn
             await asyncio.shield(process.wait())
 
 
-async def _converse(process: asyncio.subprocess.Process, given: AsyncIterator[bytes], output_cap: int) -> tuple[bytes, bytes]:
+async def _converse(process: asyncio.subprocess.Process, given: AsyncIterator[bytes] | None, output_cap: int) -> tuple[bytes, bytes]:
     assert process.stdin
     assert process.stdout
     assert process.stderr
@@ -220,11 +215,12 @@ async def _converse(process: asyncio.subprocess.Process, given: AsyncIterator[by
     return output, errors
 
 
-async def _write(stream: asyncio.StreamWriter, given: AsyncIterator[bytes]) -> None:
+async def _write(stream: asyncio.StreamWriter, given: AsyncIterator[bytes] | None) -> None:
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        async for piece in given:
-            stream.write(piece)
-            await stream.drain()
+        if given:
+            async for piece in given:
+                stream.write(piece)
+                await stream.drain()
         stream.close()
 
 

@@ -11,7 +11,7 @@ import asyncio
 import ssl
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -82,7 +82,7 @@ class SmartHttp:
         lines = [_packet(f"ref-prefix {prefix}\n") for prefix in prefixes]
         body = [_packet("command=ls-refs\n"), *_CAPABILITIES, _DELIMITER, _packet("peel\n"), _packet("symrefs\n"), *lines, _FLUSH]
         advertised: dict[str, str] = {}
-        async with asyncio.timeout(self._limits.list_seconds), aclosing(self._ask(body, self._limits.listing_bytes)) as packets:
+        async with asyncio.timeout(self._limits.list_seconds), self._ask(body, self._limits.listing_bytes) as packets:
             async for packet in packets:
                 if packet:
                     _take_ref(packet.decode(errors="surrogateescape").rstrip("\n"), advertised)
@@ -93,7 +93,7 @@ class SmartHttp:
         have_lines = [_packet(f"have {have}\n") for have in haves]
         options = [_packet(f"{option}\n") for option in ("thin-pack", "no-progress", "ofs-delta", f"want {oid}")]
         body = [_packet("command=fetch\n"), *_CAPABILITIES, _DELIMITER, *options, *have_lines, _packet("done\n"), _FLUSH]
-        async with asyncio.timeout(self._limits.fetch_seconds), aclosing(self._ask(body, self._limits.pack_bytes)) as packets:
+        async with asyncio.timeout(self._limits.fetch_seconds), self._ask(body, self._limits.pack_bytes) as packets:
             await store_pack(directory, _pack(packets), self._limits)
 
     async def close(self) -> None:
@@ -102,7 +102,8 @@ class SmartHttp:
             await self._session.close()
             self._session = None
 
-    async def _ask(self, body: Iterable[bytes], cap: int) -> AsyncGenerator[bytes, None]:
+    @asynccontextmanager
+    async def _ask(self, body: Iterable[bytes], cap: int) -> AsyncGenerator[AsyncIterator[bytes], None]:
         """POST a command; the packets of the answer, b"" for a flush or delimiter. Raises GitError."""
         if self._session is None:
             self._session = _session(self._remote)
@@ -110,8 +111,7 @@ class SmartHttp:
             async with self._session.post(self._url, data=b"".join(body), allow_redirects=False) as response:
                 if response.status != 200 or response.content_type != "application/x-git-upload-pack-result":  # ruff: ignore[magic-value-comparison] - OK
                     raise NotSpokenError(f"The Git server answered with HTTP status {response.status}.")
-                async for packet in _packets(response.content, cap):
-                    yield packet
+                yield _packets(response.content, cap)
         except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
             raise NotSpokenError(f"The Git server cannot be reached: {type(error).__name__}.") from None
         except TimeoutError:
