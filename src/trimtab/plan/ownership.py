@@ -7,6 +7,7 @@ over, a controller's is dropped from our body where a table says that it is the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -159,6 +160,19 @@ def resolve(
     taken = tuple(Ownership(tuple(fields), holder, manager, why) for (holder, why), fields in take.items())
     given = tuple(Ownership(tuple(fields), manager, holder, why) for (holder, why), fields in give.items())
     return Resolution(taken, tuple(drop), given, "", body)
+
+
+def conflicts_of(status: Mapping[str, Any]) -> tuple[Conflict, ...]:
+    """The conflicts in the body of a 409 (a `Status` whose causes are FieldManagerConflicts); () where it is another kind of conflict."""
+    causes = (status.get("details") or {}).get("causes") or ()
+    return tuple(
+        (cause.get("field", ""), found.group(1))
+        for cause in causes
+        if cause.get("reason") == "FieldManagerConflict" and (found := _HOLDER.search(cause.get("message", "")))
+    )
+
+
+_HOLDER = re.compile(r'conflict with "([^"]*)"')
 
 
 def _holding(live: Mapping[str, Any], text: str, holder: str, body: Mapping[str, Any]) -> tuple[Path, str]:
