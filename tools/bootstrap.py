@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from progress import CommandError, Step, run
@@ -138,7 +139,7 @@ def write_go(goroot: Path) -> None:
 
 def main() -> None:
     """Do what the one argument names."""
-    steps = {"python": make_venv, "go": lambda: write_go(go_on_path() or bring_go())}
+    steps: dict[str, Callable[[], None]] = {"python": make_venv, "go": lambda: write_go(go_on_path() or bring_go())}
     require_machine()
     try:
         bring_uv()
