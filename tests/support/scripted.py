@@ -1,0 +1,169 @@
+"""An API server by script, on loopback: for failures of the wire that a real server cannot be made to show on demand.
+
+A test gives the answers in order; each is a coroutine function that writes to the connection whatever it likes. What was asked is
+kept in `requests`. A request beyond the script gets a 500 that says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+
+class Request(NamedTuple):
+    """One request as it came."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+
+Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+class Scripted:
+    """The server: `url`, the answers still to give, and the requests so far."""
+
+    def __init__(self, answers: list[Answer]) -> None:
+        self.answers = answers
+        self.requests: list[Request] = []
+        self.url = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection: request after request, until either side ends it."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                while not writer.is_closing():
+                    self.requests.append(await _read_request(reader))
+                    answer = self.answers.pop(0) if self.answers else status(500, message="beyond the script")
+                    await answer(writer)
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def stop(self) -> None:
+        """End what still waits."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def scripted(*answers: Answer) -> AsyncGenerator[Scripted]:
+    """A server that gives these answers in this order."""
+    script = Scripted(list(answers))
+    server = await asyncio.start_server(script.serve, "127.0.0.1", 0)
+    script.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield script
+    finally:
+        server.close()
+        await script.stop()
+        await server.wait_closed()
+
+
+def body(content: Any, code: int = 200, headers: dict[str, str] | None = None) -> Answer:
+    """A whole answer: JSON, or bytes as they are."""
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+
+    async def write(writer: asyncio.StreamWriter) -> None:
+        writer.write(_head(code, {"Content-Length": str(len(raw)), **(headers or {})}) + raw)
+        await writer.drain()
+
+    return write
+
+
+def status(code: int, *, reason: str = "", message: str = "no", headers: dict[str, str] | None = None, details: Any = None) -> Answer:
+    """A failure with a Status, as the API server answers it."""
+    return body(status_object(code, reason=reason, message=message, details=details), code, headers)
+
+
+def status_object(code: int, *, reason: str = "", message: str = "no", details: Any = None) -> dict[str, Any]:
+    """A `metav1.Status`."""
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+        "code": code,
+        "details": details,
+    }
+
+
+def stream(*chunks: bytes | dict[str, Any], then: Answer | None = None) -> Answer:
+    """A watch's answer in chunks (a dict is one event's line); it ends there, or goes on as `then` says."""
+
+    async def write(writer: asyncio.StreamWriter) -> None:
+        writer.write(_head(200, {"Transfer-Encoding": "chunked"}))
+        for chunk in chunks:
+            raw = chunk if isinstance(chunk, bytes) else json.dumps(chunk).encode() + b"\n"
+            writer.write(f"{len(raw):x}\r\n".encode() + raw + b"\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.005)  # so that chunks arrive one by one
+        if then is None:
+            writer.write(b"0\r\n\r\n")
+            await writer.drain()
+        else:
+            await then(writer)
+
+    return write
+
+
+async def silence(_writer: asyncio.StreamWriter) -> None:
+    """Say nothing, for ever."""
+    await asyncio.Event().wait()
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """Close the connection without a word more."""
+    writer.transport.abort()
+
+
+def event(kind: str, version: int | str, name: str = "a", **metadata: Any) -> dict[str, Any]:
+    """A watch event about a ConfigMap."""
+    return {"type": kind, "object": item(version, name, **metadata)}
+
+
+def item(version: int | str, name: str = "a", **metadata: Any) -> dict[str, Any]:
+    """A ConfigMap, as small as can be."""
+    return {"metadata": {"name": name, "namespace": "shop", "resourceVersion": str(version), **metadata}}
+
+
+def initial_end(version: int | str) -> dict[str, Any]:
+    """The bookmark that ends a WatchList's initial events."""
+    return {
+        "type": "BOOKMARK",
+        "object": {"metadata": {"resourceVersion": str(version), "annotations": {"k8s.io/initial-events-end": "true"}}},
+    }
+
+
+def page(version: int | str, *names: str, token: str = "") -> Answer:
+    """A page of a list of ConfigMaps."""
+    return body({"metadata": {"resourceVersion": str(version), "continue": token}, "items": [item(version, name) for name in names]})
+
+
+def _head(code: int, headers: dict[str, str]) -> bytes:
+    lines = [f"HTTP/1.1 {code} x", *(f"{name}: {value}" for name, value in {"Content-Type": "application/json", **headers}.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+async def _read_request(reader: asyncio.StreamReader) -> Request:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    first, *lines = head.strip().split("\r\n")
+    method, target, _ = first.split(" ")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    content = await reader.readexactly(int(headers.get("content-length", "0")))
+    url = urlsplit(target)
+    query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
+    return Request(method, url.path, query, headers, content)
