@@ -126,7 +126,7 @@ def _dropped(entry: Entry, seen: Seen, owner: str, prune: bool) -> Action | None
     if live is None or (entry.uid and live.uid != entry.uid) or (not entry.uid and live.owner != owner):
         return None
     if not prune or not entry.prune:
-        return _fate("keep", entry, "no longer in Git; kept by rule")
+        return _fate("keep", entry, "no longer in Git; kept")
     return _fate("delete", msgspec.structs.replace(entry, uid=live.uid), "no longer in Git", live.projection)
 
 

@@ -147,7 +147,7 @@ class Notice(Struct, frozen=True):
 class Refusal(Struct, frozen=True):
     """A rule that stops (part of) the plan until a person approves its digest."""
 
-    rule: Literal["Budget", "Empty", "Protected"]
+    rule: Literal["Budget", "Empty", "Protected", "Capability"]
     text: str
     keys: tuple[Key, ...] = ()
 

@@ -1,0 +1,160 @@
+"""The live side, kept by watches: one a kind and version, over our labelled objects in the whole cluster.
+
+Its story: `watch` starts a reflector (a long-lived task in the owner's group) that keeps a store of slim summaries and tells each
+change by key. A watch that selects by label says DELETED also when only the label was taken off, so each DELETED is believed after one
+GET; until then nothing is concluded about that object. A kind that cannot be listed or watched is unreadable: nothing is concluded
+about any of its objects. The JSON of an object that somebody else changed is kept for a moment as evidence, so that putting it back
+needs no GET.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from trimtab.api.meta import LABEL
+from trimtab.cluster import objects
+from trimtab.cluster.client import Client
+from trimtab.cluster.errors import NotFoundError
+from trimtab.cluster.live import LiveStore
+from trimtab.cluster.resources import Resource
+from trimtab.cluster.watch import Reflector
+from trimtab.core import logs, tasks
+from trimtab.core.clock import Clock
+from trimtab.core.errors import ApiError
+from trimtab.plan.compare import Seen
+from trimtab.plan.model import Key, Live
+from trimtab.sync.observe import observer
+
+_EVIDENCE = 512
+"""How many objects' JSON is kept at most as evidence of a drift."""
+
+Changed = Callable[[Key], None]
+
+
+class _Watched:
+    """One kind at one version: its store and its reflector."""
+
+    def __init__(self, store: LiveStore[Key, Live], reflector: Reflector[Any]) -> None:
+        self.store = store
+        self.reflector = reflector
+        self.doubted: set[Key] = set()
+        self.unlabelled: dict[Key, Live] = {}
+
+    def get(self, key: Key) -> Live | None:
+        return self.store.get(key) or self.unlabelled.get(key)
+
+
+class Watches:
+    """Every watch on managed objects of one cluster."""
+
+    def __init__(self, client: Client, group: asyncio.TaskGroup, *, clock: Clock, chance: Callable[[], float], changed: Changed) -> None:
+        self._client = client
+        self._group = group
+        self._clock = clock
+        self._chance = chance
+        self._changed = changed
+        self._watched: dict[tuple[str, str], _Watched] = {}
+        self._evidence: OrderedDict[Key, bytes] = OrderedDict()
+
+    def watch(self, resource: Resource) -> None:
+        """Watch a kind, if it is not watched yet."""
+        at = (resource.api_version, resource.kind)
+        if at in self._watched:
+            return
+        observe = observer(resource)
+
+        def summarise(raw: bytes) -> tuple[Key, Live]:
+            key, live = observe(raw)
+            self._keep_evidence(key, live, raw)
+            return key, live
+
+        store: LiveStore[Key, Live] = LiveStore(summarise, lambda key, old, new: self._on_change(resource, key, old, new))
+        reflector = Reflector(self._client, resource, label_selector=LABEL, handler=store, clock=self._clock, chance=self._chance)
+        self._watched[at] = _Watched(store, reflector)
+        tasks.spawn(self._group, f"watch {resource.plural}.{resource.api_version}", reflector.run())
+
+    async def synced(self, kinds: Iterable[tuple[str, str]]) -> None:
+        """Wait until these (apiVersion, kind) are listed, or known to be unreadable."""
+        for at in kinds:
+            watched = self._watched.get(at)
+            if watched is not None and watched.store.error is None:
+                await watched.reflector.wait_synced()
+
+    def get(self, api_version: str, key: Key) -> Live | None:
+        """The summary of one object, if it lives as far as we know."""
+        watched = self._watched.get((api_version, key.kind))
+        return watched.get(key) if watched is not None else None
+
+    def seen(self, wanted: Mapping[Key, str]) -> Seen:
+        """What is known of these objects (key → apiVersion). Kinds not listed yet, unreadable, or with a doubted object are marked."""
+        live = {key: found for key, version in wanted.items() if (found := self.get(version, key)) is not None}
+        unreadable = {(key.group, key.kind) for key, version in wanted.items() if not self.knows(version, key)}
+        return Seen(live, frozenset(unreadable))
+
+    def knows(self, api_version: str, key: Key) -> bool:
+        """Whether the absence of this object, if it is absent, is a fact."""
+        watched = self._watched.get((api_version, key.kind))
+        return watched is not None and watched.store.is_synced and watched.store.error is None and key not in watched.doubted
+
+    def evidence(self, key: Key) -> bytes | None:
+        """The JSON of an object as the watch brought it after somebody changed it; once."""
+        return self._evidence.pop(key, None)
+
+    def _keep_evidence(self, key: Key, live: Live, raw: bytes) -> None:
+        if not live.changed_by or live.deleting:
+            self._evidence.pop(key, None)
+            return
+        self._evidence[key] = bytes(raw)
+        self._evidence.move_to_end(key)
+        if len(self._evidence) > _EVIDENCE:
+            self._evidence.popitem(last=False)
+
+    def _on_change(self, resource: Resource, key: Key, old: Live | None, new: Live | None) -> None:
+        watched = self._watched[resource.api_version, resource.kind]
+        if new is not None:
+            watched.doubted.discard(key)
+            watched.unlabelled.pop(key, None)
+            if old is None or _matters(old, new):
+                self._changed(key)
+        elif old is not None and not old.deleting:
+            watched.doubted.add(key)
+            self._group.create_task(self._believe(resource, watched, key), name=f"verify {key}")
+        else:
+            self._changed(key)
+
+    async def _believe(self, resource: Resource, watched: _Watched, key: Key) -> None:
+        """One GET tells whether it is gone, or only its label was taken off."""
+        try:
+            raw = await objects.get(self._client, resource, key.namespace, key.name)
+            _, live = observer(resource)(raw)
+            watched.unlabelled[key] = live
+            self._keep_evidence(key, live, raw)
+        except NotFoundError:
+            watched.unlabelled.pop(key, None)
+        except ApiError as error:
+            logs.get(__name__).warning("could not verify a deletion; asking again", key=str(key), error=str(error))
+            self._group.create_task(self._later(resource, watched, key), name=f"verify {key}")
+            return
+        watched.doubted.discard(key)
+        self._changed(key)
+
+    async def _later(self, resource: Resource, watched: _Watched, key: Key) -> None:
+        await self._clock.sleep(2.0)
+        if key in watched.doubted:
+            await self._believe(resource, watched, key)
+
+
+def _matters(old: Live, new: Live) -> bool:
+    """Whether anything that a plan or a status rests on has changed; most events are status writes that change nothing of it."""
+    return (old.uid, old.owner, old.projection, old.taken, old.deleting, old.health, old.message) != (
+        new.uid,
+        new.owner,
+        new.projection,
+        new.taken,
+        new.deleting,
+        new.health,
+        new.message,
+    )
