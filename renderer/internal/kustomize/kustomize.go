@@ -7,6 +7,7 @@ package kustomize
 
 import (
 	"errors"
+	"fmt"
 	"path"
 	"strings"
 
@@ -38,12 +39,18 @@ func Render(view *tree.View, directory string, parameters Parameters, environmen
 	return files.add(resources, directory, set)
 }
 
-func (f *files) run(entry string) (resmap.ResMap, error) {
+// run builds. Kustomize panics on a schema that it cannot parse.
+func (f *files) run(entry string) (built resmap.ResMap, err error) {
+	defer f.resetSchema()
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			err = fmt.Errorf("kustomize gave up: %v", thrown)
+		}
+	}()
 	options := krusty.MakeDefaultOptions()
 	options.Reorder = krusty.ReorderOptionLegacy
 	options.LoadRestrictions = types.LoadRestrictionsRootOnly
 	options.PluginConfig = types.DisabledPluginConfig()
-	defer f.resetSchema()
 	return krusty.MakeKustomizer(options).Run(f, entry)
 }
 
