@@ -12,8 +12,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from trimtab.plan.fields import Path, item, key_of, path, show
-from trimtab.plan.managers import classify, yielded
+from trimtab.plan.fields import Path, path, show
+from trimtab.plan.managers import yielded
 from trimtab.plan.model import Ownership
 from trimtab.plan.owner import HANDOVER_MANAGER
 from trimtab.plan.ownership import owners_of
@@ -23,10 +23,7 @@ Drives = Callable[[Path], str]
 """The controller that drives a field of this object now (`HorizontalPodAutoscaler web`), "" where none does."""
 
 DRIVEN: tuple[Path, ...] = (path("spec", "replicas"),)
-"""Fields that a controller may drive and whose default would do harm."""
-
-RESOURCES = (path("spec", "template", "spec", "containers"), path("spec", "template", "spec", "initContainers"))
-"""Lists whose items' `resources` a VerticalPodAutoscaler may drive."""
+"""Fields that a controller may drive and whose default would do harm. (A VerticalPodAutoscaler drives pods, not their template.)"""
 
 
 class Handover(Struct, frozen=True):
@@ -42,66 +39,47 @@ class Handover(Struct, frozen=True):
 def handover(
     before: Mapping[str, Any], after: Mapping[str, Any], live: Mapping[str, Any], *, manager: str, drives: Drives
 ) -> Handover | None:
-    """The fields that Git dropped (in `before`, not in `after`), that we alone own and that a controller drives; None where there are none."""
-    found = [(at, drives(at)) for at in _candidates(before) if not lookup(after, at)[0] and _ours_alone(live, at, manager)]
-    given = [(at, controller) for at, controller in found if controller]
+    """What must be handed over before `after` is applied where `before` was; None where nothing must.
+
+    A field must that Git dropped, that we alone own in the live object, and that a controller drives.
+    """
+    given = {at: drives(at) for at in DRIVEN if _dropped(at, before, after) and _falls(live, at, manager)}
+    given = {at: controller for at, controller in given.items() if controller}
     if not given:
         return None
     body = {name: live[name] for name in ("apiVersion", "kind")}
     body["metadata"] = {name: live["metadata"][name] for name in ("name", "namespace", "uid") if live["metadata"].get(name)}
-    for at, _ in given:
+    for at in given:
         _put(body, at, lookup(live, at)[1])
-    ownership = tuple(Ownership((show(at),), manager, controller, f"dropped in Git; driven by {controller}") for at, controller in given)
-    return Handover(body, tuple(at for at, _ in given), ownership)
+    reasons = tuple(Ownership((show(at),), manager, controller, "dropped in Git while it drives this") for at, controller in given.items())
+    return Handover(body, tuple(given), reasons)
 
 
 def take_back(after: Mapping[str, Any], live: Mapping[str, Any], *, manager: str, drives: Drives) -> tuple[Ownership, ...]:
-    """The fields in `after` that a controller, or the handover, owns still though nothing drives them any more: the next apply is forced for them."""
-    result = []
-    for at in _candidates(after):
-        holders = [] if drives(at) else [m for m, sub in owners_of(live, at) if _gave(m, sub, live.get("kind", ""), at)]
-        result += [Ownership((show(at),), holder, manager, "no controller drives it any more; taken back") for holder in holders]
-    return tuple(result)
+    """The reverse: the fields in `after` that a controller, or the handover, still owns though nothing drives them any more.
+
+    `ownership.resolve` with the same predicate takes them in its forced apply.
+    """
+    back = [at for at in DRIVEN if lookup(after, at)[0] and not drives(at)]
+    held = [(at, holder) for at in back for holder, sub in owners_of(live, at) if _gave(holder, sub, live.get("kind", ""), at)]
+    return tuple(Ownership((show(at),), holder, manager, "no controller drives it any more; taken back") for at, holder in held)
+
+
+def _dropped(at: Path, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    return lookup(before, at)[0] and not lookup(after, at)[0]
+
+
+def _falls(live: Mapping[str, Any], at: Path, manager: str) -> bool:
+    """Whether a live field falls to its default when we stop applying it: it is ours, and nobody else's."""
+    return {holder for holder, _ in owners_of(live, at)} == {manager}
 
 
 def _gave(holder: str, subresource: str, kind: str, at: Path) -> bool:
     return holder == HANDOVER_MANAGER or bool(yielded(holder, subresource, kind, at))
 
 
-def _candidates(body: Mapping[str, Any]) -> list[Path]:
-    """The fields of a body that a controller may drive."""
-    found = [at for at in DRIVEN if lookup(body, at)[0]]
-    for containers in RESOURCES:
-        names = [held.get("name") for held in lookup(body, containers)[1] or ()]
-        places = [(*containers, item({"name": name}), "f:resources") for name in names]
-        found += [at for at in places if lookup(body, at)[0]]
-    return found
-
-
-def _ours_alone(live: Mapping[str, Any], at: Path, manager: str) -> bool:
-    """Whether a live field falls to its default when we stop applying it: ours, and nobody else's."""
-    if not lookup(live, at)[0]:
-        return False
-    holders = {m for m, _ in owners_of(live, at)} or {m for m, _ in owners_of(live, (*at, "f:requests", "f:cpu"))}
-    return bool(holders) and all(classify(m, ours=manager) == "ours" and m != HANDOVER_MANAGER for m in holders)
-
-
 def _put(body: dict[str, Any], at: Path, content: Any) -> None:
-    """Set a value, making maps and keyed items on the way."""
-    node: Any = body
-    for step, then in zip(at, (*at[1:], ""), strict=True):
-        last = not then
-        fresh: Any = content if last else [] if then[0] == "k" else {}
-        if step[0] == "f":
-            node = node.setdefault(step[2:], fresh)
-        else:
-            node = _item_of(node, dict(zip(*key_of(step), strict=True)))
-        if last and step[0] != "f":
-            node.update(content)
-
-
-def _item_of(items: list[dict[str, Any]], keys: dict[str, Any]) -> dict[str, Any]:
-    found = next((held for held in items if keys.items() <= held.items()), None)
-    if found is None:
-        items.append(keys)
-    return found if found is not None else keys
+    """Set a value, making maps on the way; the path is of plain names."""
+    for step in at[:-1]:
+        body = body.setdefault(step[2:], {})
+    body[at[-1][2:]] = content
