@@ -1,1 +1,1 @@
-"""HTTP: webhooks, probes, metrics."""
+"""The HTTP face of the controller: webhooks, probes, metrics. It runs in the controller's own loop and decides nothing."""
