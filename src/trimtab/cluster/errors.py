@@ -8,7 +8,7 @@ ApiError (core)
 ├── ConflictError        409: another version, or another manager's fields; `causes` names them
 ├── AlreadyExistsError   409 on create
 ├── GoneError            410: that resourceVersion, or page token, is no longer kept
-├── InvalidError         422: validation refused it; `causes` names the fields
+├── InvalidError         422, or 500 for an apply body of the wrong shape: validation refused it; `causes` names the fields
 ├── TooManyRequestsError 429: asked too much; `retry_after` says when to come back
 ├── ServerFailedError    5xx and anything else
 ├── NotSentError         our own credential could not be made, so nothing was asked
@@ -97,7 +97,7 @@ class GoneError(StatusError):
 
 
 class InvalidError(StatusError):
-    """422: validation or admission refused the object; `causes` names the fields."""
+    """422 (500 for an apply body that does not fit the schema): the object is not valid; `causes` names the fields."""
 
 
 class TooManyRequestsError(StatusError):
@@ -132,6 +132,8 @@ _BY_CODE: dict[int, type[StatusError]] = {
     429: TooManyRequestsError,
 }
 _BY_REASON: dict[str, type[StatusError]] = {"AlreadyExists": AlreadyExistsError, "Expired": GoneError, "Gone": GoneError}
+# An apply body that does not fit the kind's schema is answered with 500; it is the body that is wrong, not the server.
+_OF_THE_BODY = ("failed to create typed patch object", "failed to convert new object")
 _REMEDIES: dict[type[StatusError], str] = {
     UnauthorizedError: "Renew the credential in the kubeconfig (or the ServiceAccount's token).",
     ForbiddenError: "Grant it with a Role or ClusterRole, and a binding to this identity.",
@@ -150,6 +152,8 @@ def from_status(server: str, verb: str, path: str, status: Status, *, code: int 
     if _speaks_of_secrets(path):
         status = _without_values(status)
     kind = _BY_REASON.get(status.reason) or _BY_CODE.get(code, ServerFailedError)
+    if kind is ServerFailedError and status.message.startswith(_OF_THE_BODY):
+        kind = InvalidError
     if retry_after is None and status.details and status.details.retry_after_seconds:
         retry_after = float(status.details.retry_after_seconds)
     why = status.message.strip() or status.reason or "no reason given"
@@ -180,7 +184,7 @@ def subject(path: str) -> str:
 # Where a server's message goes on to quote what it was sent: the decoders' excerpts, validation's values, apply's typed values.
 _QUOTES = re.compile(
     r"Invalid value|Unsupported value|Duplicate value|Forbidden value|got &|\{Value:|error found in|bigger context|cannot unmarshal"
-    r"|invalid character|illegal base64|expects \"|failed to parse"
+    r"|invalid character|expects \"|failed to parse"
 )
 
 
@@ -190,7 +194,7 @@ def _speaks_of_secrets(path: str) -> bool:
 
 def _cut(message: str) -> str:
     found = _QUOTES.search(message)
-    return f"{message[: found.start()].rstrip(' :,')} (the value is not shown)" if found else message
+    return f"{message[: found.start()].rstrip(' :,')} (the value is not shown)".strip() if found else message
 
 
 def _without_values(status: Status) -> Status:
