@@ -74,12 +74,11 @@ func conditions(pod *corev1.Pod, status *corev1.PodStatus, initialized bool, now
 	return is
 }
 
-// unready gives reason and message when a container is not ready (an init container: has not ended well); else nothing.
+// unready gives reason and message when a container is not ready; else nothing.
 func unready(reason, message string, statuses []corev1.ContainerStatus) (string, string) {
 	var names []string
 	for _, status := range statuses {
-		ended := status.State.Terminated
-		if !status.Ready && (ended == nil || ended.ExitCode != 0 || reason == "ContainersNotReady") {
+		if !status.Ready {
 			names = append(names, status.Name)
 		}
 	}

@@ -19,6 +19,7 @@ type plan struct {
 	runFor           time.Duration
 	exitCode         int32
 	lastLine         string
+	initial          bool // an init container: ready once it has ended well, not while it runs
 	neverReady       bool
 	slowStart        bool // has a startup probe: until it is ready it has not started either
 	readyAfter       time.Duration
@@ -85,7 +86,7 @@ func (p plan) end(was phase, exitCode int32, message string, now time.Time) phas
 	if exitCode != 0 {
 		reason = "Error"
 	}
-	is.status.Ready, is.status.Started = false, ptr.To(false)
+	is.status.Ready, is.status.Started = p.initial && exitCode == 0, ptr.To(false)
 	is.status.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
 		ExitCode: exitCode, Reason: reason, Message: message, ContainerID: was.status.ContainerID,
 		StartedAt: was.status.State.Running.StartedAt, FinishedAt: metav1.NewTime(now),

@@ -154,7 +154,7 @@ func (v *visit) plan(container *corev1.Container, initial bool) plan {
 	case sidecar(container):
 		p.ends, p.restart = false, corev1.RestartPolicyAlways
 	case initial:
-		p.ends, p.runFor = true, 0
+		p.ends, p.runFor, p.initial, p.neverReady = true, 0, true, true
 		if p.restart == corev1.RestartPolicyAlways {
 			p.restart = corev1.RestartPolicyOnFailure
 		}
@@ -170,7 +170,7 @@ func (p *plan) obey(b Behaviour) {
 	p.message, p.exitCode, p.lastLine = b.Message, b.ExitCode, b.LastLine
 	p.ends, p.runFor = p.ends || b.Ends, b.RunFor
 	p.readyAfter = b.ReadyAfter
-	p.neverReady = b.NeverReady || b.Waiting == crashLoop
+	p.neverReady = p.neverReady || b.NeverReady || b.Waiting == crashLoop
 	if says, found := pullReasons[b.Waiting]; found {
 		p.blocked = b.Waiting
 		if p.message == "" {

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
+import subprocess  # ruff: ignore[suspicious-subprocess-import] -- the control plane is a program of its own
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
