@@ -20,6 +20,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import sys
 import time
 from base64 import b64encode
@@ -61,6 +62,7 @@ class GitServer:
         auth: tuple[str, str] | None = None,
         webhooks: Sequence[tuple[str, str]] = (),
         on_push: Callable[[Push], None] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.root = root
         self.webhooks = list(webhooks)
@@ -69,6 +71,7 @@ class GitServer:
         self._port = port
         self._auth = "Basic " + b64encode(":".join(auth).encode()).decode() if auth else ""
         self._on_push = on_push
+        self._tls = tls
         self._pipe = root / "pushes.pipe"
         self._descriptor = -1
         self._rest = b""
@@ -89,10 +92,10 @@ class GitServer:
         application.router.add_post("/{name}.git/{service}", self._serve)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=self._tls)
         await site.start()
         self._port = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{self._port}"
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     async def stop(self) -> None:
         """Stop listening; what webhooks are under way is let finish."""
@@ -135,15 +138,16 @@ class GitServer:
         response = web.StreamResponse(headers={"Content-Type": f"application/x-{service}-result", "Cache-Control": "no-cache"})
         assert process.stdin
         assert process.stdout
+        writing = asyncio.create_task(_give(process.stdin, given))
         try:
-            await response.prepare(request)
-            writing = asyncio.create_task(_give(process.stdin, given))
-            while piece := await process.stdout.read(1 << 16):
-                await response.write(piece)
-            await writing
-            await response.write_eof()
+            with contextlib.suppress(ConnectionResetError, aiohttp.ClientConnectionResetError):  # a client that has gone
+                await response.prepare(request)
+                while piece := await process.stdout.read(1 << 16):
+                    await response.write(piece)
+                await response.write_eof()
         finally:
             await _reap(process)
+            await writing
         return response
 
     def _repository(self, request: web.Request, service: str) -> Path:

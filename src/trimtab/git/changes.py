@@ -51,9 +51,9 @@ class Differ:
         await self._conversation.ask(answer)
         return answer.changes
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the process; a later question starts it anew."""
-        self._conversation.close()
+        await self._conversation.close()
 
 
 class _Differences:

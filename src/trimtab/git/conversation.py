@@ -71,6 +71,7 @@ class Conversation:
         self._transport: asyncio.SubprocessTransport | None = None
         self._starting: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._ending: set[asyncio.Future[None]] = set()
 
     @property
     def process_id(self) -> int | None:
@@ -90,15 +91,19 @@ class Conversation:
             self._starting = asyncio.get_running_loop().create_task(self._start(), name="start git")
         await exchange.future
 
-    def close(self) -> None:
-        """End the process; who still waits gets an error, who asks later starts it anew."""
+    async def close(self) -> None:
+        """End the process and see it gone; who still waits gets an error, who asks later starts it anew."""
+        if self._starting:
+            await asyncio.wait([self._starting])
         self._end()
         while self._pending:
             self._pending.popleft().end(GitError("The reader of the mirror was closed."))
+        if self._ending:
+            await asyncio.wait(self._ending)
 
     async def _start(self) -> None:
         try:
-            transport, _ = await asyncio.get_running_loop().subprocess_exec(
+            transport, listener = await asyncio.get_running_loop().subprocess_exec(
                 lambda: _Listener(self), *self._command, env=environment(), start_new_session=True
             )
         except OSError as error:
@@ -108,6 +113,8 @@ class Conversation:
         finally:
             self._starting = None
         self._transport = transport
+        self._ending.add(listener.gone)
+        listener.gone.add_done_callback(self._ending.discard)
         for exchange in self._pending:
             self._send(exchange)
 
@@ -157,7 +164,6 @@ class Conversation:
         transport, self._transport = self._transport, None
         if transport:
             kill_group(transport.get_pid())
-            transport.close()
 
 
 class _Listener(asyncio.SubprocessProtocol):
@@ -165,9 +171,11 @@ class _Listener(asyncio.SubprocessProtocol):
 
     def __init__(self, conversation: Conversation) -> None:
         self.conversation = conversation
-        self.transport: asyncio.BaseTransport | None = None
+        self.transport: asyncio.SubprocessTransport | None = None
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.SubprocessTransport)
         self.transport = transport
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
@@ -176,3 +184,10 @@ class _Listener(asyncio.SubprocessProtocol):
 
     def process_exited(self) -> None:
         self.conversation.ended(self)
+        if self.transport:
+            self.transport.close()  # not before: closing looks for the exit status, which the loop's own watcher must find
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        if not self.gone.done():
+            self.gone.set_result(None)

@@ -112,8 +112,8 @@ class Mirror:
 
     async def close(self) -> None:
         """End its processes and connections; the mirror stays on disk."""
-        self.objects.close()
-        self._differ.close()
+        await self.objects.close()
+        await self._differ.close()
         await self._transport.close()
 
     async def _ask(self, ref: Ref, oid_hint: str) -> Choice:
@@ -163,8 +163,8 @@ class Mirror:
 
     async def _discard(self) -> None:
         await asyncio.to_thread(shutil.rmtree, self.directory, ignore_errors=True)
-        self.objects.close()
-        self._differ.close()
+        await self.objects.close()
+        await self._differ.close()
         self._opened = False
         self._kept = KeptCommits(self.directory)
         await self._open()

@@ -82,9 +82,9 @@ class ObjectReader:
         await self._conversation.ask(answer)
         return answer.infos
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the process; a later read starts it anew."""
-        self._conversation.close()
+        await self._conversation.close()
 
 
 class _Contents:

@@ -117,7 +117,7 @@ class ReadIndex(Generic[K]):
             kinds.append(kind)
             for slots in self._slots_of(kind):
                 slots.add(paths[-1], key)
-        self._reads[key] = ("".join(kinds), *paths)
+        self._reads[key] = (sys.intern("".join(kinds)), *paths)
 
     def remove(self, key: K) -> None:
         """Forget `key`."""

@@ -12,6 +12,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
@@ -82,7 +83,7 @@ class SmartHttp:
         lines = [_packet(f"ref-prefix {prefix}\n") for prefix in prefixes]
         body = [_packet("command=ls-refs\n"), *_CAPABILITIES, _DELIMITER, _packet("peel\n"), _packet("symrefs\n"), *lines, _FLUSH]
         advertised: dict[str, str] = {}
-        async with asyncio.timeout(self._limits.list_seconds), self._ask(body, self._limits.listing_bytes) as packets:
+        async with self._ask(body, self._limits.list_seconds, self._limits.listing_bytes) as packets:
             async for packet in packets:
                 if packet:
                     _take_ref(packet.decode(errors="surrogateescape").rstrip("\n"), advertised)
@@ -93,7 +94,7 @@ class SmartHttp:
         have_lines = [_packet(f"have {have}\n") for have in haves]
         options = [_packet(f"{option}\n") for option in ("thin-pack", "no-progress", "ofs-delta", f"want {oid}")]
         body = [_packet("command=fetch\n"), *_CAPABILITIES, _DELIMITER, *options, *have_lines, _packet("done\n"), _FLUSH]
-        async with asyncio.timeout(self._limits.fetch_seconds), self._ask(body, self._limits.pack_bytes) as packets:
+        async with self._ask(body, self._limits.fetch_seconds, self._limits.pack_bytes) as packets:
             await store_pack(directory, _pack(packets), self._limits)
 
     async def close(self) -> None:
@@ -103,19 +104,20 @@ class SmartHttp:
             self._session = None
 
     @asynccontextmanager
-    async def _ask(self, body: Iterable[bytes], cap: int) -> AsyncGenerator[AsyncIterator[bytes], None]:
-        """POST a command; the packets of the answer, b"" for a flush or delimiter. Raises GitError."""
+    async def _ask(self, body: Iterable[bytes], seconds: float, cap: int) -> AsyncGenerator[AsyncIterator[bytes], None]:
+        """POST a command; the packets of the answer, b"" for a flush or delimiter. Raises GitError when there is none in `seconds`."""
         if self._session is None:
             self._session = _session(self._remote)
+        post = self._session.post(self._url, data=b"".join(body), allow_redirects=False)
         try:
-            async with self._session.post(self._url, data=b"".join(body), allow_redirects=False) as response:
-                if response.status != 200 or response.content_type != "application/x-git-upload-pack-result":  # ruff: ignore[magic-value-comparison] - OK
-                    raise NotSpokenError(f"The Git server answered with HTTP status {response.status}.")
+            async with asyncio.timeout(seconds), post as response:
+                if response.status != HTTPStatus.OK or response.content_type != "application/x-git-upload-pack-result":
+                    raise NotSpokenError(f"{self._remote.url} answered with HTTP status {response.status}.")
                 yield _packets(response.content, cap)
-        except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
-            raise NotSpokenError(f"The Git server cannot be reached: {type(error).__name__}.") from None
         except TimeoutError:
-            raise GitError("The Git server did not answer in time.") from None
+            raise GitError(f"{self._remote.url} did not answer in time ({seconds:g} s).") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise NotSpokenError(f"{self._remote.url} cannot be reached: {type(error).__name__}.") from None
 
 
 async def _packets(stream: aiohttp.StreamReader, cap: int) -> AsyncIterator[bytes]:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from trimtab.git.errors import LimitError
+from trimtab.git.errors import LimitError, RefNotFoundError
 from trimtab.git.process import Finished, environment_for, explain, run
 from trimtab.git.remote import Remote, scrub
 
@@ -80,6 +80,8 @@ class CommandTransport:
             finished = await self._fetch(directory, oid, variables)
             if name and any(sign in finished.errors for sign in _UNADVERTISED):
                 finished = await self._fetch(directory, name, variables)
+        if any(sign in finished.errors for sign in _UNADVERTISED):
+            raise RefNotFoundError(f"The remote gives out no such commit: {oid}.", remedy="Check the id, or name a branch that holds it.")
         if finished.status and "File too large" in finished.errors:
             raise LimitError(f"{scrub(self._remote.url)} sent more than {self._limits.pack_bytes} bytes in one fetch.")
         if finished.status:
