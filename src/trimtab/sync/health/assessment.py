@@ -10,13 +10,13 @@ from trimtab.sync.health.clocks import overdue, spoken
 from trimtab.sync.health.deletion import deleted, leaving
 from trimtab.sync.health.fields import Object, text
 from trimtab.sync.health.kinds import judge
-from trimtab.sync.health.model import RUNNING, Health
+from trimtab.sync.health.model import RUNNING, VAGUE, Health
 
 DEADLINE = timedelta(minutes=5)
 """How long an object may stand still before Progressing is called Degraded."""
 
 _RESTING = {"WaitForFirstConsumer": Health("Healthy", "WaitForFirstConsumer", "is bound as soon as a pod uses it")}
-"""What a Normal event says about an object that looks unfinished and is not (kubernetes: pkg/controller/volume/persistentvolume)."""
+"""What an object's newest event says where the object looks unfinished and is not (kubernetes: pkg/controller/volume/persistentvolume)."""
 
 
 def assess(live: Object, *, children: Sequence[Object] = (), now: datetime | None = None, deadline: timedelta = DEADLINE) -> Health:
@@ -40,12 +40,14 @@ def assess(live: Object, *, children: Sequence[Object] = (), now: datetime | Non
 
 
 def _explained(health: Health, live: Object, children: Sequence[Object]) -> Health:
-    """The same health with its deepest cause; or its event, where that says that nothing is amiss."""
-    event = newest_event(live, children, "Normal")
+    """The same health with its deepest cause; or its newest event, where that says that nothing is amiss."""
+    event = newest_event(live, children, "Normal", "Warning")
     if event is not None and text(event, "reason") in _RESTING:
         return _RESTING[text(event, "reason")]
     found = deepest(live, children)
-    return health if found is None else Health(health.status, found.health.reason, f"{health.message}; {found}")
+    if found is None or found.health.message in health.message:
+        return health
+    return Health(health.status, found.health.reason if health.reason in VAGUE else health.reason, f"{health.message}; {found}")
 
 
 def _in_time(health: Health, live: Object, now: datetime, deadline: timedelta) -> Health:

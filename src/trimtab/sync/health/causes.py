@@ -14,7 +14,8 @@ from msgspec import Struct
 from trimtab.sync.health.deletion import deleted, leaving
 from trimtab.sync.health.fields import Object, mapping, objects, quote, text
 from trimtab.sync.health.kinds import group_of, judge
-from trimtab.sync.health.model import RUNNING, SEVERITY, Health
+from trimtab.sync.health.model import RUNNING, SEVERITY, VAGUE, Health
+from trimtab.sync.health.workloads import creation_reason
 
 
 class Kind(Struct, frozen=True, gc=False):
@@ -38,6 +39,7 @@ _CHILDREN: dict[tuple[str, str], tuple[Kind, ...]] = {
 }
 
 _REVISION = "deployment.kubernetes.io/revision"
+_COMBINED = "(combined from similar events): "
 _DEPTH = 4
 """Deployment → ReplicaSet → Pod is two; a ring of owners must end too."""
 
@@ -66,7 +68,7 @@ def cause(live: Object, children: Sequence[Object]) -> str:
 
 
 def deepest(live: Object, children: Sequence[Object], depth: int = _DEPTH) -> Cause | None:
-    """The deepest cause among the children, or else the object's own newest warning."""
+    """The deepest cause among the children, or else the object's own newest warning, where it does not know better."""
     for child, health in _ailing(live, children):
         below = deepest(child, children, depth - 1) if depth else None
         name = f"{text(child, 'kind')}/{text(mapping(child, 'metadata'), 'name')}"
@@ -75,7 +77,7 @@ def deepest(live: Object, children: Sequence[Object], depth: int = _DEPTH) -> Ca
         if below.path:
             return Cause((name, *below.path), below.health)
         return Cause((name,), Health(health.status, health.reason, f"{health.message} ({below.health.message})"))
-    warning = _newest_warning(live, children)
+    warning = _newest_warning(live, children) if judge(live).reason in VAGUE else None
     return Cause((), warning) if warning is not None else None
 
 
@@ -106,13 +108,13 @@ def _revision(child: Object) -> int:
         return 0
 
 
-def newest_event(live: Object, events: Sequence[Object], kind: str) -> Object | None:
-    """The newest Event of type `kind` (Warning, Normal) about the object (core/v1 or events.k8s.io/v1)."""
+def newest_event(live: Object, events: Sequence[Object], *types: str) -> Object | None:
+    """The newest Event of these types (Warning, Normal) about the object (core/v1 or events.k8s.io/v1)."""
     uid = text(mapping(live, "metadata"), "uid")
     about = [
         event
         for event in events
-        if uid and text(event, "kind") == "Event" and text(event, "type") == kind
+        if uid and text(event, "kind") == "Event" and text(event, "type") in types
         and uid in {text(mapping(event, "involvedObject"), "uid"), text(mapping(event, "regarding"), "uid")}
     ]  # fmt: skip
     return max(about, key=_time, default=None)
@@ -129,5 +131,5 @@ def _newest_warning(live: Object, children: Sequence[Object]) -> Health | None:
     if event is None:
         return None
     said = text(event, "message") or text(event, "note")
-    reason = "ExceededQuota" if "exceeded quota" in said else text(event, "reason") or "Warning"
-    return Health("Progressing", reason, quote(said) or reason)
+    reason = creation_reason(said, text(event, "reason")) or "Warning"
+    return Health("Progressing", reason, quote(said.removeprefix(_COMBINED)) or reason)

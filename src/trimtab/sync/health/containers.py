@@ -22,7 +22,7 @@ def trouble(pod: Object) -> Health | None:
     status, spec = mapping(pod, "status"), mapping(pod, "spec")
     restarts = text(spec, "restartPolicy") in {"", "Always"}
     sidecars = {text(item, "name") for item in objects(spec, "initContainers") if item.get("restartPolicy") == "Always"}
-    several = len(objects(spec, "containers")) + len(objects(spec, "initContainers")) > 1
+    several = _several(pod)
     first: Health | None = None
     for name, initial in (("initContainerStatuses", True), ("containerStatuses", False)):
         for container in objects(status, name):
@@ -34,6 +34,11 @@ def trouble(pod: Object) -> Health | None:
                     return named
                 first = first or named
     return first
+
+
+def _several(pod: Object) -> bool:
+    spec = mapping(pod, "spec")
+    return len(objects(spec, "containers")) + len(objects(spec, "initContainers")) > 1
 
 
 def _named(health: Health, name: str, *, initial: bool, several: bool) -> Health:
@@ -87,18 +92,19 @@ def ended_badly(pod: Object) -> Health | None:
             ended = mapping(container, "state", "terminated") or mapping(container, "lastState", "terminated")
             if number(ended, "exitCode") != 0:
                 health = Health("Degraded", text(ended, "reason") or "Error", _end(ended))
-                return _named(health, text(container, "name"), initial=initial, several=True)
+                return _named(health, text(container, "name"), initial=initial, several=_several(pod))
     return None
 
 
 def unready(pod: Object) -> str:
-    """Which container a running pod waits for, and which probe; "" where all are ready."""
+    """Which container a running pod waits for, which probe, and how it ended before; "" where all are ready."""
     status, spec = mapping(pod, "status"), mapping(pod, "spec")
     probes = {text(item, "name"): item for item in objects(spec, "containers") + objects(spec, "initContainers")}
     for container in objects(status, "containerStatuses"):
         if container.get("ready") is not True:
-            name = text(container, "name")
-            return f"container {name} {_probe(container, probes.get(name, {}))}"
+            name, ended = text(container, "name"), mapping(container, "lastState", "terminated")
+            before = f", and ended before: {_end(ended)}" if ended else ""
+            return f"container {name} {_probe(container, probes.get(name, {}))}{before}"
     return ""
 
 

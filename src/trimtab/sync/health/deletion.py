@@ -38,8 +38,8 @@ def leaving(live: Object, now: datetime | None) -> Health:
 
 def _waits_for(live: Object) -> str:
     known = conditions(live)
-    for kind in _NAMESPACE_WAITS:
-        if holds(known.get(kind)):
-            return f": {quote(text(known[kind], 'message'))}"
+    said = [quote(text(known[kind], "message")) for kind in _NAMESPACE_WAITS if holds(known.get(kind))]
+    if said:
+        return f": {'; '.join(said)}"
     finalizers = texts(mapping(live, "metadata"), "finalizers")
     return f", waits for its finalizers: {quote(', '.join(finalizers))}" if finalizers else ""

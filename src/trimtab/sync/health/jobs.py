@@ -65,6 +65,7 @@ def cron_job(live: Object) -> Health:
         return Health("Healthy", "Scheduled", f"runs at {quote(text(spec, 'schedule'))}, not run yet")
     if succeeded is not None and succeeded >= started:
         return Health("Healthy", "Scheduled", f"last succeeded at {text(status, 'lastSuccessfulTime')}")
-    if written is not None and written < started:
-        return Health("Degraded", "LastRunFailed", f"its run of {text(status, 'lastScheduleTime')} did not succeed")
-    return Health("Healthy", "Scheduled", f"its run of {text(status, 'lastScheduleTime')} did not succeed, but it was changed since")
+    ran = f"its run of {text(status, 'lastScheduleTime')} did not succeed"
+    if written is not None and written <= started:
+        return Health("Degraded", "LastRunFailed", ran)
+    return Health("Healthy", "Scheduled", f"{ran}, but it was changed since" if written else ran)

@@ -21,12 +21,15 @@ class Health(Struct, frozen=True, gc=False):
     reason: str
     """PascalCase, short, for machines: the API's own word where it has one (CrashLoopBackOff, Unschedulable, FailedCreate …)."""
     message: str
-    """One phrase for people, to be read after the object's name: `1 of 3 replicas is available; ReplicaSet/x → Pod/y: …`."""
+    """One phrase for people, to be read after the object's name: `1 of 3 replicas available; ReplicaSet/x → Pod/y: …`."""
 
 
 RUNNING = "Running"
 """The reason of what is under way and takes as long as it takes: a Job, or a pod that runs to its end. No deadline of ours counts
 for it (it has its own, `activeDeadlineSeconds`), and it is nobody's cause."""
+
+VAGUE = frozenset({"NotReady", "NotStarted", "Pending", "Provisioning", "ScalingDown", "Starting", "Unavailable", "Updating"})
+"""Reasons that say what is not yet so and not why; a deeper cause replaces them, and an Event is asked for one."""
 
 MISSING = Health("Missing", "NotFound", "does not exist in the cluster")
 

@@ -70,7 +70,9 @@ def _pending(live: Object) -> Health:
         )
     if text(scheduled, "status") == "False":
         reason = text(scheduled, "reason") or "Unschedulable"
-        return Health("Progressing", reason, f"no node takes it: {quote(text(scheduled, 'message'))}")
+        # What follows tells of the attempt to evict other pods, at length and without news.
+        said, _, _ = text(scheduled, "message").partition(" preemption:")
+        return Health("Progressing", reason, f"no node takes it: {quote(said).rstrip(',')}")
     if not text(mapping(live, "spec"), "nodeName"):
         return Health("Progressing", "Pending", "waits for a scheduler")
     return Health("Progressing", "Starting", _what_starts(live))

@@ -60,6 +60,11 @@ class Verdict(Struct, frozen=True, forbid_unknown_fields=True):
     """Left out: the condition's own, else the status."""
     message: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse a placeholder that nothing would fill."""
+        if {"{", "}"} & set(_PLACEHOLDER.sub("", self.message)):
+            raise ValueError("a placeholder is neither {message}, {reason} nor {/a/pointer}")
+
 
 class Check(Verdict, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A verdict for when all of its questions are answered yes."""

@@ -14,27 +14,27 @@ _PASSING = ("serviceaccount", "failed calling webhook", "because it is being ter
 
 
 def deployment(live: Object) -> Health:
-    """A Deployment: paused, short of new replicas, waiting for old ones to go, or complete."""
+    """A Deployment: paused, short of new replicas, waiting for surplus ones to go, or complete."""
     spec, status = mapping(live, "spec"), mapping(live, "status")
     wanted = number(spec, "replicas", 1)
     replicas, updated, available = number(status, "replicas"), number(status, "updatedReplicas"), number(status, "availableReplicas")
     if spec.get("paused") is True:
         return Health("Suspended", "Paused", "is paused: changes of its pod template are not rolled out")
-    if updated >= wanted and replicas <= updated and available >= updated and status.get("observedGeneration") is not None:
+    if updated >= wanted and replicas <= wanted and available >= wanted and status.get("observedGeneration") is not None:
         return Health("Healthy", "Available", _available(available, wanted))
     return _stopped(live, surging=replicas > updated) or _unfinished(wanted, replicas, updated, available)
 
 
-def _available(available: int, wanted: int) -> str:
-    return f"{available} of {plural(wanted, 'replica')} {'is' if available == 1 else 'are'} available"
+def _available(available: int, wanted: int, what: str = "replicas") -> str:
+    return f"{available} of {wanted} {what} available"
 
 
 def _unfinished(wanted: int, replicas: int, updated: int, available: int) -> Health:
-    """Which of a rollout's three steps is under way; the words stand in the order in which the steps end."""
+    """Which of a rollout's three steps is under way; they stand in the order in which they end."""
     if updated < wanted:
-        return Health("Progressing", "Updating", f"{updated} of {plural(wanted, 'replica')} {'is' if updated == 1 else 'are'} updated")
-    if replicas > updated:
-        return Health("Progressing", "OldReplicasPending", f"{plural(replicas - updated, 'old replica')} still to be terminated")
+        return Health("Progressing", "Updating", f"{updated} of {wanted} replicas updated, {available} available")
+    if replicas > wanted:
+        return Health("Progressing", "ScalingDown", f"{plural(replicas - wanted, 'surplus replica')} still to be terminated")
     return Health("Progressing", "Unavailable", _available(available, wanted))
 
 
@@ -60,9 +60,14 @@ def _creation_failure(condition: Object | None) -> Health | None:
     if condition is None or not holds(condition):
         return None
     message = text(condition, "message")
-    reason = "ExceededQuota" if "exceeded quota" in message else text(condition, "reason") or "ReplicaFailure"
+    reason = creation_reason(message, text(condition, "reason")) or "ReplicaFailure"
     passing = any(part in message for part in _PASSING)
     return Health("Progressing" if passing else "Degraded", reason, f"pods cannot be created: {quote(message)}")
+
+
+def creation_reason(message: str, reason: str) -> str:
+    """The API's reason for a pod that cannot be created. It calls a quota FailedCreate like everything else: its sentence tells."""
+    return "ExceededQuota" if "exceeded quota" in message else reason
 
 
 def replica_set(live: Object) -> Health:
@@ -74,7 +79,7 @@ def replica_set(live: Object) -> Health:
     if failed:
         return failed
     if replicas > wanted:
-        return Health("Progressing", "ScalingDown", f"{plural(replicas - wanted, 'replica')} still to be terminated")
+        return Health("Progressing", "ScalingDown", f"{plural(replicas - wanted, 'surplus replica')} still to be terminated")
     if available < wanted or status.get("observedGeneration") is None:
         return Health("Progressing", "Unavailable", _available(available, wanted))
     return Health("Healthy", "Available", _available(available, wanted))
@@ -87,7 +92,7 @@ def stateful_set(live: Object) -> Health:
     replicas, ready = number(status, "replicas"), number(status, "readyReplicas")
     available = min(ready, number(status, "availableReplicas", ready))
     if replicas > wanted:
-        return Health("Progressing", "ScalingDown", f"{plural(replicas - wanted, 'replica')} still to be terminated")
+        return Health("Progressing", "ScalingDown", f"{plural(replicas - wanted, 'surplus replica')} still to be terminated")
     if available < wanted or status.get("observedGeneration") is None:
         return Health("Progressing", "Unavailable", _available(available, wanted))
     return _updated_stateful_set(mapping(spec, "updateStrategy"), status, wanted, available)
@@ -106,7 +111,7 @@ def _updated_stateful_set(strategy: Object, status: Object, wanted: int, availab
         waiting = f"; {wanted - updated} of an old revision until somebody deletes them" if updated < wanted else ""
         return Health("Healthy", "Available", _available(available, wanted) + waiting)
     if updated < wanted - partition:
-        return Health("Progressing", "Updating", f"{updated} of {plural(wanted - partition, 'replica')} updated")
+        return Health("Progressing", "Updating", f"{updated} of {wanted - partition} replicas updated, {available} of {wanted} available")
     kept = f"; the partition keeps {min(partition, wanted)} at the old revision" if partition and outdated else ""
     if outdated and not partition:
         return Health("Progressing", "Updating", "all replicas are updated, the new revision is not yet the current one")
@@ -122,10 +127,10 @@ def daemon_set(live: Object) -> Health:
     if status.get("observedGeneration") is None:
         return Health("Progressing", "Unobserved", "its controller has not looked at it yet")
     if updated < wanted and not waits:
-        return Health("Progressing", "Updating", f"{updated} of {plural(wanted, 'pod')} {'is' if updated == 1 else 'are'} updated")
+        return Health("Progressing", "Updating", f"{updated} of {wanted} pods updated, {available} available")
     if available < wanted:
-        return Health("Progressing", "Unavailable", f"{available} of {plural(wanted, 'pod')} {'is' if available == 1 else 'are'} available")
+        return Health("Progressing", "Unavailable", _available(available, wanted, "pods"))
     if not wanted:
         return Health("Healthy", "NoNodes", "no node is selected, so no pod is wanted")
     old = f"; {wanted - updated} of an old revision until somebody deletes them" if updated < wanted else ""
-    return Health("Healthy", "Available", f"{available} of {plural(wanted, 'pod')} {'is' if available == 1 else 'are'} available{old}")
+    return Health("Healthy", "Available", _available(available, wanted, "pods") + old)
