@@ -42,7 +42,7 @@ class Scripted:
         assert task is not None
         self._tasks.add(task)
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while not writer.is_closing():
                     self.requests.append(await _read_request(reader))
                     answer = self.answers.pop(0) if self.answers else status(500, message="beyond the script")

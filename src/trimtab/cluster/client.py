@@ -299,7 +299,10 @@ class Client:
     def _session(self) -> aiohttp.ClientSession:
         # The slots are the limit. `use_dns_cache` off costs a look-up a connection and follows a server that moves.
         connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False, keepalive_timeout=60, socket_factory=_socket)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=_READ_SIZE)
+        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=_READ_SIZE)
+        # aiohttp would send GET, PUT and DELETE again by itself when a connection breaks; whether that does harm is for us to say.
+        session._retry_connection = False  # ruff: ignore[private-member-access] (there is no public switch)
+        return session
 
 
 class _Call(Struct, frozen=True, gc=False):

@@ -157,12 +157,12 @@ class Reflector(Generic[T]):
 
     async def _round(self) -> float:
         """Take the state if it is not known, follow until the watch ends; the seconds to wait before the next round."""
-        began, events = self._clock.monotonic(), self._events
+        began, heard = self._clock.monotonic(), self._events + self._lists
         try:
             await (self._watch() if self._version or self._offered else self._list())
         except (ApiError, _RelistError) as error:
             return self._after(error)
-        if self._clock.monotonic() - began >= _YOUNG or self._events > events:
+        if self._clock.monotonic() - began >= _YOUNG or self._events + self._lists > heard:
             self._failures = 0
         else:  # a server that closes each watch at once must not be asked in a loop
             self._failures += 1
