@@ -19,9 +19,6 @@ from trimtab.render.objects import ObjectSource
 Decrypt = Callable[[str, bytes], Awaitable[bytes]]
 """Path and ciphertext → plaintext. Raises InputError when no key fits."""
 
-MAX_SERVED = 512 << 20
-"""Bytes of Git objects served to one render."""
-
 
 class Want(Struct):
     """A `want` or `want-decrypted` frame."""
@@ -50,10 +47,11 @@ _header = msgspec.json.Encoder().encode
 
 
 class Answers:
-    """Answers one render's questions out of an object source and, where there is one, a decrypter."""
+    """Answers one render's questions out of an object source (at most `most` bytes of it) and, where there is one, a decrypter."""
 
-    def __init__(self, objects: ObjectSource, decrypt: Decrypt | None = None) -> None:
+    def __init__(self, objects: ObjectSource, *, most: int, decrypt: Decrypt | None = None) -> None:
         self._objects = objects
+        self._most = most
         self._decrypt = decrypt
         self._served = 0
         self._unreadable: TrimtabError | None = None
@@ -73,8 +71,8 @@ class Answers:
         oids = [oid for _, oid in want.oids]
         found = await self._read(oids)
         self._served += sum(len(entry[1]) for entry in found if entry is not None)
-        if self._served > MAX_SERVED:
-            raise WorkerLostError("input", f"read more than {MAX_SERVED >> 20} MiB of files")
+        if self._served > self._most:
+            raise WorkerLostError("input", f"read more than {self._most / (1 << 20):g} MiB of files")
         return b"".join(encode(_object(want.id, oid, entry)) for oid, entry in zip(oids, found, strict=True))
 
     async def _read(self, oids: Sequence[str]) -> Sequence[tuple[str, bytes] | None]:

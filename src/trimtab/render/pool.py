@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from trimtab.core import logs
 from trimtab.core.clock import Clock
-from trimtab.core.errors import UnavailableError
+from trimtab.core.errors import TrimtabError, UnavailableError
 from trimtab.core.metrics import RENDERS
 from trimtab.render.answers import Answers, Decrypt
 from trimtab.render.errors import RenderFailedError, WorkerLostError
@@ -31,7 +31,7 @@ from trimtab.render.objects import ObjectSource
 from trimtab.render.process import ProcessLimits
 from trimtab.render.request import Limits, RenderRequest
 from trimtab.render.result import CelValue, Rendered, ResultHeader, rendered
-from trimtab.render.sentences import stopped
+from trimtab.render.sentences import Subject, of_render, stopped
 from trimtab.render.worker import Worker
 
 _log = logs.get(__name__)
@@ -42,6 +42,8 @@ _FIRST_RETRY, _LAST_RETRY = 0.2, 30.0
 """Seconds between attempts to start a worker that does not start."""
 
 Compose = Callable[[Worker], bytes]
+Answer = tuple[ResultHeader, bytes, str]
+"""A result's header and body, and the version of the worker that gave it."""
 
 
 class PoolStatistics(Struct, frozen=True):
@@ -116,13 +118,9 @@ class Pool:
         def compose(worker: Worker) -> bytes:
             return worker.announcement(request.capabilities) + encode(Frame(request.header(worker.next_number())))
 
-        try:
-            header, body, version = await self._ask(compose, who, lambda: Answers(objects, self._decrypt), request.limits.output_bytes)
-        except WorkerLostError as lost:
-            if lost.cause == "start":
-                raise
-            raise self._note_stop(lost, request, who) from None
-        self._overran.discard(who)
+        header, body, version = await self._ask(
+            of_render(request, who), compose, lambda: Answers(objects, most=self._limits.served, decrypt=self._decrypt)
+        )
         result = self._note_result(header, body, request.kind)
         return msgspec.structs.replace(result, key=key_of(request, result, worker_version=version))
 
@@ -133,7 +131,7 @@ class Pool:
         def compose(worker: Worker) -> bytes:
             return encode(Frame(_encode({"type": "yaml", "id": worker.next_number(), "path": path, "limits": bounds}), content))
 
-        header, body, _ = await self._ask(compose, who, None, bounds.output_bytes)
+        header, body, _ = await self._ask(Subject(f"Reading of {path}", who, bounds.output_bytes), compose)
         return rendered(header, body)
 
     async def cel(self, expressions: Sequence[str], variables: Mapping[str, Any], *, who: str = "") -> tuple[CelValue, ...]:
@@ -162,34 +160,40 @@ class Pool:
         return tuple(self._workers)
 
     async def _cel(self, message: dict[str, Any], who: str) -> tuple[CelValue, ...]:
-        header, _, _ = await self._ask(lambda worker: encode(Frame(_encode({**message, "id": worker.next_number()}))), who, None, MAX_BODY)
+        def compose(worker: Worker) -> bytes:
+            return encode(Frame(_encode({**message, "id": worker.next_number()})))
+
+        header, _, _ = await self._ask(Subject(f"Evaluation of expressions of {who}", who, MAX_BODY), compose)
         if not header.ok:
             raise header.failure()
         return header.values
 
-    async def _ask(
-        self, compose: Compose, who: str, answers: Callable[[], Answers] | None, output_bytes: int
-    ) -> tuple[ResultHeader, bytes, str]:
-        """One request, tried once more on another worker when its worker was lost through no limit of ours."""
+    async def _ask(self, subject: Subject, compose: Compose, answers: Callable[[], Answers] | None = None) -> Answer:
+        """One request; once more on another worker when its worker was lost through no limit of ours."""
         try:
-            return await self._ask_once(compose, who, answers and answers(), output_bytes)
+            return await self._ask_once(subject, compose, answers)
         except WorkerLostError as lost:
             if lost.cause not in {"crash", "killed"}:
-                raise
-            _log.warning("a render worker was lost", application=who, cause=lost.cause, reason=lost.sentence)
-        return await self._ask_once(compose, who, answers and answers(), output_bytes)
+                raise self._explained(lost, subject) from None
+            _log.warning("a render worker was lost", application=subject.who, cause=lost.cause, reason=lost.sentence)
+        try:
+            return await self._ask_once(subject, compose, answers)
+        except WorkerLostError as lost:
+            raise self._explained(lost, subject) from None
 
-    async def _ask_once(self, compose: Compose, who: str, answers: Answers | None, output_bytes: int) -> tuple[ResultHeader, bytes, str]:
+    async def _ask_once(self, subject: Subject, compose: Compose, answers: Callable[[], Answers] | None) -> Answer:
         if self._closed:
             raise UnavailableError("the render pool is closed")
-        lane = _OVERRAN if who in self._overran else who
+        lane = _OVERRAN if subject.who in self._overran else subject.who
+        questions = answers() if answers is not None else None
         worker = await self._seats.take(lane)
         try:
-            header, body = await worker.run(compose(worker), answers, output_bytes=output_bytes)
+            header, body = await worker.run(compose(worker), questions, output_bytes=subject.output_bytes)
         finally:
             self._release(worker, lane)
-        if answers is not None:
-            answers.check()
+        self._overran.discard(subject.who)
+        if questions is not None:
+            questions.check()
         return header, body, worker.version
 
     def _release(self, worker: Worker, lane: str) -> None:
@@ -238,13 +242,15 @@ class Pool:
         RENDERS.labels(result.kind, "Rendered").inc()
         return result
 
-    def _note_stop(self, lost: WorkerLostError, request: RenderRequest, who: str) -> Exception:
-        self._renders += 1
+    def _explained(self, lost: WorkerLostError, subject: Subject) -> TrimtabError:
+        """The error for people; from now on `who` waits among those that overran."""
+        if lost.cause == "start":
+            return lost
         self._stopped += 1
-        self._overran.add(who)
-        RENDERS.labels(request.kind, "Stopped").inc()
-        _log.warning("a render was stopped", application=who, cause=lost.cause)
-        return stopped(lost, request, who, self._limits)
+        self._overran.add(subject.who)
+        RENDERS.labels("Any", "Stopped").inc()
+        _log.warning("a render was stopped", application=subject.who, cause=lost.cause)
+        return stopped(lost, subject, self._limits)
 
 
 def _expressions(expressions: Sequence[str]) -> list[dict[str, str]]:

@@ -34,6 +34,8 @@ class ProcessLimits(Struct, frozen=True):
     """Bytes of data segment (RLIMIT_DATA); the Go runtime aims at three quarters of it."""
     seconds: float = 10.0
     """Of one request, our own reading of Git objects left out."""
+    served: int = 512 << 20
+    """Bytes of Git objects given to one request."""
     start_seconds: float = 20.0
     """Until the worker says hello."""
 
@@ -80,39 +82,33 @@ class Tail(asyncio.Protocol):
 
 
 class Process:
-    """A running worker process and the channel to it. Make one with `start`; `end` it always."""
+    """A worker process and the channel to it. Make one with `start`; `end` it always."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], channel: Channel, tail: Tail, errors: asyncio.ReadTransport) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], ours: socket.socket) -> None:
         self._popen = popen
-        self._tail = tail
-        self._errors = errors
+        self._socket = ours
+        self._tail = Tail()
         self._exit: asyncio.Task[Exit] | None = None
-        self.channel = channel
+        self.channel = Channel()
 
     @classmethod
     async def start(cls, binary: Path, limits: ProcessLimits, *, warm: bool = False) -> Process:
         """Start `binary`. Raises OSError when it cannot be started."""
-        loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
-        with theirs:
-            try:
-                popen = subprocess.Popen(  # ruff: ignore[create-subprocess-in-async-function] -- a vfork: about a millisecond
-                    [binary],
-                    stdin=theirs.fileno(),
-                    stdout=theirs.fileno(),
-                    stderr=subprocess.PIPE,
-                    cwd="/",
-                    env=environment(limits, warm=warm),
-                    start_new_session=True,
-                )
-            except OSError:
-                ours.close()
-                raise
-        bound(popen.pid, limits)
-        ours.setblocking(False)
-        _, channel = await loop.create_unix_connection(Channel, sock=ours)
-        errors, tail = await loop.connect_read_pipe(Tail, popen.stderr)
-        return cls(popen, channel, tail, errors)
+        try:
+            process = cls(_spawn(binary, theirs, environment(limits, warm=warm)), ours)
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        try:
+            bound(process.pid, limits)
+            await process._connect()
+        except BaseException:
+            await process.end()
+            raise
+        return process
 
     @property
     def pid(self) -> int:
@@ -128,12 +124,31 @@ class Process:
             self._exit = asyncio.create_task(self._reap(), name=f"reap render worker {self.pid}")
         return await asyncio.shield(self._exit)
 
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._socket.setblocking(False)
+        await loop.connect_read_pipe(lambda: self._tail, self._popen.stderr)
+        await loop.create_unix_connection(lambda: self.channel, sock=self._socket)
+
     async def _reap(self) -> Exit:
         status = await asyncio.to_thread(self._popen.wait)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._tail.ended.wait(), _LAST_WORDS_SECONDS)
-        self._errors.close()
+        self._socket.close()
         return Exit(status, self._tail.text)
+
+
+def _spawn(binary: Path, theirs: socket.socket, variables: dict[str, str]) -> subprocess.Popen[bytes]:
+    """A vfork and an exec, about a millisecond."""
+    return subprocess.Popen(
+        [binary],
+        stdin=theirs.fileno(),
+        stdout=theirs.fileno(),
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env=variables,
+        start_new_session=True,
+    )
 
 
 def environment(limits: ProcessLimits, *, warm: bool = False) -> dict[str, str]:

@@ -48,6 +48,11 @@ class Capabilities(Struct, frozen=True):
         names = tuple(sorted(set(api_versions)))
         return Capabilities(kube_version, names, digest_of(names))
 
+    def wire(self) -> dict[str, Any]:
+        """As a render frame has it: the list itself only where it has no digest to be told by."""
+        named = {"digest": self.digest} if self.digest else {"apiVersions": self.api_versions}
+        return {"kubeVersion": self.kube_version, **named}
+
 
 class RenderRequest(Struct, frozen=True):
     """One render: of which tree, which folder of it, how, and for whom."""
@@ -85,7 +90,7 @@ class RenderRequest(Struct, frozen=True):
                 "path": self.path,
                 "kind": self.kind,
                 "parameters": self.parameters,
-                "capabilities": {"kubeVersion": self.capabilities.kube_version, "digest": self.capabilities.digest},
+                "capabilities": self.capabilities.wire(),
                 "seed": self.seed.hex(),
                 "now": self.now,
                 "release": self.release,

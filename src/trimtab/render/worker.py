@@ -91,7 +91,7 @@ class Worker:
 
     def announcement(self, capabilities: Capabilities) -> bytes:
         """The encoded frame that tells the API versions; empty where this worker has them by digest."""
-        if capabilities.digest in self._known:
+        if not capabilities.digest or capabilities.digest in self._known:
             return b""
         self._known.append(capabilities.digest)
         header = _encode({"type": "capabilities", "digest": capabilities.digest})
