@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-
 from tests.support import repos
 from tests.support.gitserver import GitServer
+
 from trimtab.core.clock import SystemClock
 from trimtab.git.mirror import Mirror
 from trimtab.git.remote import Remote

@@ -4,9 +4,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-
 from tests.git.conftest import Fleet, MirrorMaker
 from tests.support import repos
+
 from trimtab.git.errors import RefNotFoundError
 from trimtab.git.mirror import Mirror
 from trimtab.git.refs import Ref
