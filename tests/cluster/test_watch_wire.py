@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from tests.support.clock import SkippingClock
+from tests.support.clock import SkippingClock, until
 from tests.support.cluster import CONFIG_MAPS
 from tests.support.scripted import (
     Answer,
@@ -78,12 +78,6 @@ class Stage:
     def __init__(self, script: Scripted, reflector: Reflector[str], recorder: Recorder, clock: SkippingClock) -> None:
         self.script, self.reflector, self.recorder, self.clock = script, reflector, recorder, clock
 
-    async def until(self, holds: Callable[[], Any]) -> None:
-        """Wait for something to become true."""
-        async with asyncio.timeout(5):
-            while not holds():  # ruff: ignore[async-busy-wait] (any condition, of parts that know nothing of tests)
-                await asyncio.sleep(0.002)
-
     def watches(self) -> list[dict[str, str]]:
         """The queries of all watches so far."""
         return [request.query for request in self.script.requests if "watch" in request.query]
@@ -114,7 +108,7 @@ INITIAL = (event("ADDED", 3, "a"), event("ADDED", 5, "b"), initial_end(7))
 async def test_watch_list_gives_the_state_in_one_stream() -> None:
     """The initial events up to the bookmark are one complete list; what follows on the same stream are changes."""
     async with following(stream(*INITIAL, event("MODIFIED", 8, "a"), then=silence)) as stage:
-        await stage.until(lambda: "MODIFIED a" in stage.recorder.told)
+        await until(lambda: "MODIFIED a" in stage.recorder.told)
         assert stage.recorder.told == ["replaced at 7", "synced", "MODIFIED a"]
         [query] = stage.watches()
         assert query["sendInitialEvents"] == "true"
@@ -126,7 +120,7 @@ async def test_without_watch_list_pages_are_taken() -> None:
     """A server that refuses sendInitialEvents is listed by pages, then watched from the list's version."""
     refusal = status(422, reason="Invalid", message="sendInitialEvents is forbidden")
     async with following(refusal, page(9, "a", token="t"), page(9, "b"), stream(then=silence)) as stage:
-        await stage.until(lambda: len(stage.watches()) == 2)
+        await until(lambda: len(stage.watches()) == 2)
         assert stage.recorder.lists == [["a", "b"]]
         assert stage.lists()[1]["continue"] == "t"
         assert stage.watches()[1]["resourceVersion"] == "9"
@@ -150,7 +144,7 @@ async def test_the_end_of_a_watch_is_followed_by_the_next_from_there() -> None:
     """The server ends a watch; the next one starts at the last version seen, bookmarks included, without a new list."""
     bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "12"}}}
     async with following(stream(*INITIAL, event("ADDED", 9, "c"), bookmark), stream(event("DELETED", 14, "a"), then=silence)) as stage:
-        await stage.until(lambda: "DELETED a" in stage.recorder.told)
+        await until(lambda: "DELETED a" in stage.recorder.told)
         assert stage.watches()[1]["resourceVersion"] == "12"
         assert len(stage.recorder.lists) == 1
         assert stage.recorder.names == {"b", "c"}
@@ -161,7 +155,7 @@ async def test_410_on_resume_lists_once() -> None:
     gone = status(410, reason="Expired", message="too old resource version")
     again = stream(event("ADDED", 20, "b"), initial_end(21), then=silence)
     async with following(stream(*INITIAL), gone, again) as stage:
-        await stage.until(lambda: len(stage.recorder.lists) == 2)
+        await until(lambda: len(stage.recorder.lists) == 2)
         assert stage.recorder.names == {"b"}
         assert stage.reflector.statistics().lists == 2
 
@@ -171,7 +165,7 @@ async def test_an_error_event_lists_once() -> None:
     broken = {"type": "ERROR", "object": status_object(410, reason="Expired")}
     again = stream(event("ADDED", 20, "c"), initial_end(21), then=silence)
     async with following(stream(*INITIAL, broken), again) as stage:
-        await stage.until(lambda: len(stage.recorder.lists) == 2)
+        await until(lambda: len(stage.recorder.lists) == 2)
         assert stage.recorder.names == {"c"}
         assert len(stage.watches()) == 2
 
@@ -180,7 +174,7 @@ async def test_a_version_that_runs_backwards_lists_anew() -> None:
     """A server restored from a backup speaks of older versions: what we know does not continue into that."""
     again = stream(event("ADDED", 2, "old"), initial_end(4), then=silence)
     async with following(stream(*INITIAL, event("MODIFIED", 3, "a"), then=silence), again) as stage:
-        await stage.until(lambda: len(stage.recorder.lists) == 2)
+        await until(lambda: len(stage.recorder.lists) == 2)
         assert stage.recorder.names == {"old"}
         assert stage.reflector.statistics().resource_version == "4"
 
@@ -188,7 +182,7 @@ async def test_a_version_that_runs_backwards_lists_anew() -> None:
 async def test_empty_streams_are_not_asked_in_a_loop() -> None:
     """200 and an empty stream, again and again: resumed each time, slower each time, never taken for an empty cluster."""
     async with following(stream(*INITIAL), stream(), stream(), stream(), stream(), stream(then=silence)) as stage:
-        await stage.until(lambda: len(stage.watches()) == 6)
+        await until(lambda: len(stage.watches()) == 6)
         assert stage.recorder.names == {"a", "b"}
         assert stage.clock.slept == [0.25, 0.5, 1.0, 2.0]
 
@@ -197,7 +191,7 @@ async def test_half_a_line_is_no_event() -> None:
     """A connection that breaks within a line: the line is dropped, and told again by the next watch."""
     line = json.dumps(event("ADDED", 9, "c")).encode()
     async with following(stream(*INITIAL, line[:30], then=hang_up), stream(event("ADDED", 9, "c"), then=silence)) as stage:
-        await stage.until(lambda: "ADDED c" in stage.recorder.told)
+        await until(lambda: "ADDED c" in stage.recorder.told)
         assert stage.watches()[1]["resourceVersion"] == "7"
         assert stage.recorder.told.count("ADDED c") == 1
 
@@ -207,13 +201,13 @@ async def test_a_line_in_many_pieces_is_one_event() -> None:
     line = json.dumps(event("ADDED", 9, "c", annotations={"long": "x" * 300_000})).encode() + b"\n"
     pieces = [line[start : start + 70_000] for start in range(0, len(line), 70_000)]
     async with following(stream(*INITIAL, *pieces, then=silence)) as stage:
-        await stage.until(lambda: "ADDED c" in stage.recorder.told)
+        await until(lambda: "ADDED c" in stage.recorder.told)
 
 
 async def test_a_silent_watch_is_opened_again() -> None:
     """No byte and no bookmark for too long: reconnect from the last version; nothing is lost and nothing listed."""
     async with following(stream(*INITIAL, then=silence), stream(event("ADDED", 9, "c"), then=silence), silent_after=0.05) as stage:
-        await stage.until(lambda: "ADDED c" in stage.recorder.told)
+        await until(lambda: "ADDED c" in stage.recorder.told)
         assert stage.watches()[1]["resourceVersion"] == "7"
         assert len(stage.recorder.lists) == 1
         assert stage.reflector.statistics().silences >= 1
@@ -222,7 +216,7 @@ async def test_a_silent_watch_is_opened_again() -> None:
 async def test_a_forbidden_kind_is_unreadable_not_empty() -> None:
     """403 (or 404) on resume: the handler is told and keeps what it has; when it can be read again it is told so."""
     async with following(stream(*INITIAL), status(403, reason="Forbidden"), status(404, reason="NotFound"), stream(then=silence)) as stage:
-        await stage.until(lambda: stage.recorder.told.count("synced") == 2)
+        await until(lambda: stage.recorder.told.count("synced") == 2)
         assert stage.recorder.told == ["replaced at 7", "synced", "unreadable", "unreadable", "synced"]
         assert stage.recorder.names == {"a", "b"}
         assert min(stage.clock.slept) >= 4
@@ -261,7 +255,7 @@ async def test_an_answer_that_is_no_watch_is_not_believed() -> None:
 async def test_a_server_that_is_away_is_told_after_a_while() -> None:
     """One lost connection is nothing to tell; three in a row are."""
     async with following(stream(*INITIAL), *[hang_up] * 3, stream(then=silence)) as stage:
-        await stage.until(lambda: stage.recorder.told.count("synced") == 2)
+        await until(lambda: stage.recorder.told.count("synced") == 2)
         assert stage.recorder.told == ["replaced at 7", "synced", "unreadable", "synced"]
         assert isinstance(stage.recorder.error, errors.UnreachableError | None)
 

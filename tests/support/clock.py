@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 EPOCH = datetime(2026, 1, 31, 9, 0, tzinfo=UTC)
 
@@ -65,3 +67,10 @@ async def settle(turns: int = 20) -> None:
     """Let everything that can run do so."""
     for _ in range(turns):
         await asyncio.sleep(0)
+
+
+async def until(holds: Callable[[], Any], *, within: float = 10.0) -> None:
+    """Wait, in real time, for something to become true. TimeoutError when it does not."""
+    async with asyncio.timeout(within):
+        while not holds():  # ruff: ignore[async-busy-wait] (any condition, of parts that know nothing of tests)
+            await asyncio.sleep(0.002)

@@ -44,6 +44,7 @@ _CONNECT_SECONDS = 10.0
 _READ_SIZE = 1 << 18
 # Methods that may be sent again by their nature. DELETE and PATCH become so by preconditions and apply: the caller says it.
 _HARMLESS = frozenset({"GET", "HEAD"})
+_BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, ConnectionResetError, BrokenPipeError)
 
 
 class Response(Struct, frozen=True):
@@ -247,8 +248,8 @@ class Client:
                 pass  # refused before anything was done, so any verb may come again
             case errors.StatusError(code=503) if harmless and error.retry_after is not None:
                 pass
-            case errors.UnreachableError(ambiguous=True) if harmless and attempt == 1:
-                pass  # a kept connection that the server closed under us: once more on a new one
+            case errors.UnreachableError(__cause__=cause) if harmless and attempt == 1 and isinstance(cause, _BROKEN):
+                pass  # most likely a kept connection that the server closed under us: once more on another
             case _:
                 return None
         delay = self._policy.wait(attempt, error.retry_after, self.chance())
@@ -335,7 +336,7 @@ class _Mapped:
         connecting = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL)
         raise errors.UnreachableError(
             f"{self._server} gave no answer to {self._verb} {errors.subject(self._path)}: {_cause(error)}.",
-            ambiguous=not connecting,
+            ambiguous=self._ambiguous and not connecting,
             remedy=_remedy(error),
         ) from error
 

@@ -138,8 +138,7 @@ def _read_one(path: Path) -> _File:
     except OSError as error:
         raise InputError(f"The kubeconfig {path} cannot be read: {error.strerror}.") from error
     try:
-        # `strict=False`: a numeric token or name is still text. An empty file is an empty configuration.
-        return msgspec.convert(msgspec.yaml.decode(content) or {}, _File, strict=False)
+        return msgspec.convert(msgspec.yaml.decode(content) or {}, _File)  # an empty file is an empty configuration
     except msgspec.ValidationError as error:
         raise InputError(f"The kubeconfig {path} is not valid: {error}.", place=Place(str(path))) from error
     except msgspec.DecodeError as error:  # the parser's message quotes the line, which may hold a token
