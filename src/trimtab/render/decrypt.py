@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
-from trimtab.core.errors import InputError, UnavailableError
+from trimtab.core.errors import InputError, Place, UnavailableError
 from trimtab.render.errors import WorkerLostError
 from trimtab.render.frames import Frame, encode
 from trimtab.render.process import ProcessLimits
@@ -57,7 +57,7 @@ class Decrypter:
         """The plaintext of a SOPS file. Raises InputError when no key opens it, UnavailableError when no worker runs."""
         keys = await self._keys()
         if not keys:
-            raise InputError(f"{path} is encrypted, and no key to decrypt it is configured.")
+            raise InputError("it is encrypted, and no key to decrypt it is configured", place=Place(path))
         async with self._turn:
             try:
                 return await self._ask(path, content, keys)
@@ -74,7 +74,7 @@ class Decrypter:
         except WorkerLostError as lost:
             raise UnavailableError(f"{path} could not be decrypted: the decrypt worker {_fate(lost)}.") from None
         if not header.ok:
-            raise InputError(f"{path} cannot be decrypted: {header.failure().sentence}")
+            raise InputError(header.failure().sentence, place=Place(path))
         return plaintext
 
     def _wait_idle(self) -> None:
@@ -98,8 +98,8 @@ class Decrypter:
 
 
 def file_format(path: str) -> str:
-    """The SOPS format of a file, by its ending: `yaml`, `json`, `dotenv`, else `binary`."""
-    return _FORMATS.get(PurePosixPath(path).suffix.lower(), "binary")
+    """The SOPS format of a file, by the ending of its name as sops has it: `yaml`, `json`, `dotenv`, else `binary`."""
+    return next((name for ending, name in _FORMATS.items() if path.endswith(ending)), "binary")
 
 
 def _fate(lost: WorkerLostError) -> str:

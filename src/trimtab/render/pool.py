@@ -100,7 +100,7 @@ class Pool:
             task.cancel()
         await asyncio.gather(*(worker.end() for worker in self._workers))
         self._workers.clear()
-        await self._group.__aexit__(kind, error, trace)
+        await self._group.__aexit__(None, None, None)  # an error of the caller's stays what it is, in no group
 
     async def ready(self) -> str:
         """Wait for a worker; its version, which is part of every render key. Raises UnavailableError when none starts."""
