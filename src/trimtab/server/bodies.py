@@ -6,8 +6,8 @@ import asyncio
 
 from starlette.requests import ClientDisconnect, Request
 
-from trimtab.server.limits import ByteBudget
 from trimtab.server.errors import DeliveryError
+from trimtab.server.limits import ByteBudget
 
 MOST = 1 << 20
 """Bytes of one body. GitHub caps its payloads at 25 MB, but a push of ordinary size has some ten kilobytes."""
@@ -16,7 +16,7 @@ DEADLINE = 10.0
 
 
 async def read_body(request: Request, *, budget: ByteBudget, most: int = MOST, seconds: float = DEADLINE) -> bytes:
-    """The whole body. Raises DeliveryError: 413 too large, 408 too slow, 429 when too much is being read already, 400 when the sender left."""
+    """The whole body. Raises DeliveryError: 413 too large, 408 too slow, 429 too much at once, 400 the sender left."""
     if _announced(request) > most:
         raise _too_large(most)
     body = bytearray()

@@ -44,10 +44,6 @@ class Waiting:
         """A connection owes nothing any more."""
         self._connections.pop(connection, None)
 
-    def __len__(self) -> int:
-        """How many owe a request."""
-        return len(self._connections)
-
 
 class PunctualProtocol(H11Protocol):
     """HTTP/1.1 as uvicorn speaks it, to peers who send their request in time."""

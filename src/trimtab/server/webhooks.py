@@ -18,9 +18,9 @@ from trimtab.core.errors import InputError
 from trimtab.core.metrics import WEBHOOKS
 from trimtab.server import payloads, signatures
 from trimtab.server.bodies import DEADLINE, MOST, read_body
-from trimtab.server.limits import ByteBudget, RateLimiter
-from trimtab.server.push import HookSink
 from trimtab.server.errors import DeliveryError
+from trimtab.server.limits import ByteBudget, RateLimiter, RateStatistics
+from trimtab.server.push import HookSink
 
 Secrets = Callable[[], Mapping[str, Sequence[bytes]]]
 """The secrets of each provider at this moment: those of every Repository that has one."""
@@ -46,6 +46,13 @@ class HookLimits(msgspec.Struct, frozen=True):
     """Remotes remembered."""
 
 
+class HookStatistics(msgspec.Struct, frozen=True):
+    """A moment of the receiver: what its limiter remembers, and the bytes of the budget that are not taken."""
+
+    rate: RateStatistics
+    free_bytes: int
+
+
 class Webhooks:
     """The receiver of all providers' deliveries."""
 
@@ -68,6 +75,10 @@ class Webhooks:
             return _answer(refusal.status, {"error": refusal.sentence}, close=True)
         WEBHOOKS.labels(provider, outcome).inc()
         return _answer(202, {"woken": woken})
+
+    def statistics(self) -> HookStatistics:
+        """The receiver at this moment."""
+        return HookStatistics(self._rate.statistics(), self._budget.free)
 
     async def _accept(self, provider: str, request: Request) -> tuple[str, int]:
         if not self._rate.admit(request.client.host if request.client else ""):
