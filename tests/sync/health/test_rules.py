@@ -73,6 +73,13 @@ def test_all_questions_of_a_check_must_be_answered_yes() -> None:
     assert health(content, {})[0] == "Unknown"
 
 
+def test_two_rules_for_one_kind_are_an_error() -> None:
+    """Which of them would hold is nobody's guess."""
+    content = file({"condition": "Ready", "exists": True})
+    with pytest.raises(InputError, match=r"rules/b\.json have a second rule for Widget"):
+        rules.collect([("rules/a.json", content), ("rules/b.json", content)])
+
+
 def test_each_rule_says_where_it_is_written() -> None:
     """A rule without a source is an opinion."""
     assert all(rule.source for rule in rules.table().values())

@@ -8,6 +8,7 @@ rule with a typing error is never waited out (one that can never hold would be: 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -99,13 +100,16 @@ def decode(content: bytes, path: str) -> RuleFile:
 
 @cache
 def table() -> dict[tuple[str, str], Rule]:
-    """All rules by group and kind; two for one kind are an InputError."""
+    """All rules by group and kind, read once."""
+    folder = resources.files(__package__).joinpath("rules")
+    return collect((f"rules/{entry.name}", entry.read_bytes()) for entry in folder.iterdir() if entry.name.endswith(".json"))
+
+
+def collect(files: Iterable[tuple[str, bytes]]) -> dict[tuple[str, str], Rule]:
+    """The rules of all files (path and content) by group and kind; two for one kind are an InputError."""
     found: dict[tuple[str, str], Rule] = {}
-    for entry in sorted(resources.files(__package__).joinpath("rules").iterdir(), key=lambda item: item.name):
-        if not entry.name.endswith(".json"):
-            continue
-        path = f"rules/{entry.name}"
-        file = decode(entry.read_bytes(), path)
+    for path, content in files:
+        file = decode(content, path)
         for rule in file.rules:
             if (file.group, rule.kind) in found:
                 raise InputError(f"The health rules in {path} have a second rule for {rule.kind}.", place=Place(path))
