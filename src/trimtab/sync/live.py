@@ -42,22 +42,38 @@ class _Watched:
         self.reflector = reflector
         self.doubted: set[Key] = set()
         self.unlabelled: dict[Key, Live] = {}
+        self.written: dict[Key, Live] = {}
+        """What our own writes were answered, until the watch has brought it or something newer."""
 
     def get(self, key: Key) -> Live | None:
+        written = self.written.get(key)
+        if written is not None and _version(written.resource_version) > _version(self.store.resource_version):
+            return written
+        self.written.pop(key, None)
         return self.store.get(key) or self.unlabelled.get(key)
+
+    def seen(self, key: Key, live: Live | None) -> None:
+        """The watch has brought this: our own answer is kept only while it is newer."""
+        written = self.written.get(key)
+        if written is not None and (live is None or _version(live.resource_version) >= _version(written.resource_version)):
+            del self.written[key]
 
 
 class Watches:
     """Every watch on managed objects of one cluster."""
 
-    def __init__(self, client: Client, group: asyncio.TaskGroup, *, clock: Clock, chance: Callable[[], float], changed: Changed) -> None:
+    def __init__(self, client: Client, group: asyncio.TaskGroup, *, clock: Clock, chance: Callable[[], float]) -> None:
         self._client = client
         self._group = group
         self._clock = clock
         self._chance = chance
-        self._changed = changed
+        self._changed: Changed = lambda _key: None
         self._watched: dict[tuple[str, str], _Watched] = {}
         self._evidence: OrderedDict[Key, bytes] = OrderedDict()
+
+    def on_change(self, changed: Changed) -> None:
+        """Who is told of each change that matters, by key."""
+        self._changed = changed
 
     def watch(self, resource: Resource) -> None:
         """Watch a kind, if it is not watched yet."""
@@ -99,6 +115,13 @@ class Watches:
         watched = self._watched.get((api_version, key.kind))
         return watched is not None and watched.store.is_synced and watched.store.error is None and key not in watched.doubted
 
+    def wrote(self, api_version: str, key: Key, live: Live) -> None:
+        """Our write was answered with this: nothing older counts from now on (the watch may be behind)."""
+        watched = self._watched.get((api_version, key.kind))
+        known = watched.store.get(key) if watched is not None else None
+        if watched is not None and (known is None or _version(known.resource_version) < _version(live.resource_version)):
+            watched.written[key] = live
+
     def evidence(self, key: Key) -> bytes | None:
         """The JSON of an object as the watch brought it after somebody changed it; once."""
         return self._evidence.pop(key, None)
@@ -114,6 +137,7 @@ class Watches:
 
     def _on_change(self, resource: Resource, key: Key, old: Live | None, new: Live | None) -> None:
         watched = self._watched[resource.api_version, resource.kind]
+        watched.seen(key, new)
         if new is not None:
             watched.doubted.discard(key)
             watched.unlabelled.pop(key, None)
@@ -158,3 +182,8 @@ def _matters(old: Live, new: Live) -> bool:
         new.health,
         new.message,
     )
+
+
+def _version(resource_version: str) -> int:
+    """Resource versions of one kind are ordered numbers (KEP-5504); one that is no number counts as the oldest."""
+    return int(resource_version) if resource_version.isdigit() else 0

@@ -18,7 +18,7 @@ from trimtab.plan.difference import difference, mask
 from trimtab.plan.identity import identify
 from trimtab.plan.inventory import Inventory
 from trimtab.plan.model import Action, Change, Desired, Key, Plan, Refusal
-from trimtab.plan.order import barriers, stages
+from trimtab.plan.order import barriers, deletion_order, stages
 from trimtab.plan.owner import Owner
 from trimtab.plan.rules import action_for
 from trimtab.sync.state import KeptSet
@@ -63,7 +63,7 @@ def make_plan(
         prune=spec.sync.prune.enabled and not wanted.problems,
         correct=lambda key: action_for(spec.drift_rules, key, {}) == "Correct",
     )
-    actions, gates = _staged(compared.actions, wanted.desired)
+    actions, gates = _staged(compared.actions, wanted.desired, inventory)
     plan = Plan(
         application=owner.key,
         render_key=wanted.key,
@@ -88,19 +88,23 @@ def changes_of(before: Desired | None, after: Desired) -> tuple[Change, ...]:
     return mask(changes) if after.key.kind == "Secret" and not after.key.group else changes
 
 
-def _staged(actions: Sequence[Action], desired: Sequence[Desired]) -> tuple[tuple[Action, ...], dict[int, tuple[Key, ...]]]:
+def _staged(
+    actions: Sequence[Action], desired: Sequence[Desired], inventory: Inventory
+) -> tuple[tuple[Action, ...], dict[int, tuple[Key, ...]]]:
     """The actions with their stages, in the order in which they are carried out, and the barriers between the stages.
 
-    Only objects that are acted on are looked into.
+    Only objects that are acted on are looked into. Stages of deletions count downwards from 0.
     """
     acted = {a.key for a in actions}
     subset = [d for d in desired if d.key in acted]
     bodies = [msgspec.json.decode(d.body) for d in subset]
     order = stages(subset, bodies)
-    at = {subset[i].key: stage for stage, members in enumerate(order) for i in members}
     gates = {stage: tuple(subset[i].key for i in members) for stage, members in enumerate(barriers(subset, bodies, order)) if members}
+    at = {subset[i].key: stage for stage, members in enumerate(order) for i in members}
+    gone = [inventory[a.key] for a in actions if a.verb == "delete"]
+    at |= {gone[i].key: -stage for stage, members in enumerate(deletion_order(gone)) for i in members}
     staged = [msgspec.structs.replace(a, stage=at.get(a.key, 0)) for a in actions]
-    return tuple(sorted(staged, key=lambda a: (a.verb in {"delete", "keep"}, a.stage, a.key))), gates
+    return tuple(sorted(staged, key=lambda a: (a.verb in {"delete", "keep"}, abs(a.stage), a.key))), gates
 
 
 def _lost(compared: Comparison, lost: Sequence[str]) -> tuple[Refusal, ...]:

@@ -1,0 +1,25 @@
+"""The command line. Commands are loaded when they are called, so that `trimtab --help` costs no more than its text."""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App
+
+import trimtab
+
+COMMANDS = {
+    "demo": "A cluster follows a Git repository on this machine.",
+    "run": "The controller.",
+    "crds": "Print the custom resource definitions, or apply them.",
+}
+
+app = App(name="trimtab", help=trimtab.__doc__, version=trimtab.__version__)
+for _name in COMMANDS:
+    app.command(f"trimtab.cli.{_name}:{_name}", name=_name)
+
+
+def main() -> None:
+    """Run the command that was typed; an error of ours is one sentence and exit status 1."""
+    app()
+    sys.exit(0)

@@ -1,0 +1,269 @@
+"""Application: how a commit travels. The hot path of the program, to be read in one sitting.
+
+    reconcile ── remember what was kept ── deleted? suspended? asked for something?
+              ── which revisions ── what is to be (render, unless all that the last render rested on still holds)
+              ── plan, from what we applied and what lives, without a request ── carry it out ── health ── one status
+
+A reconcile is level-triggered: it looks at what is, never at what happened, and can be killed at any point and run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from trimtab.api.application import Application
+from trimtab.api.meta import FINALIZER
+from trimtab.controllers import outcome, teardown
+from trimtab.controllers.barriers import barrier
+from trimtab.controllers.choice import choose_set, quarantine, take_request
+from trimtab.controllers.memory import Memory
+from trimtab.controllers.own import Read, wished_otherwise
+from trimtab.controllers.repositories import Repositories, repositories_of
+from trimtab.controllers.requests import approved
+from trimtab.controllers.result import Done, Result, Retry, Stalled
+from trimtab.controllers.values import key_reader
+from trimtab.controllers.world import World
+from trimtab.core.errors import TrimtabError, UnavailableError
+from trimtab.plan.inventory import settle, with_pending
+from trimtab.plan.model import Action, Key, Live
+from trimtab.plan.owner import Owner
+from trimtab.sync.carry import Carried, carry_out
+from trimtab.sync.planning import Planned, make_plan
+from trimtab.sync.produce import ProduceError, Tree, produce, still_holds
+from trimtab.sync.state import KeptSet, State
+from trimtab.sync.writer import Writer
+
+
+class Applications:
+    """The reconciler of Application."""
+
+    def __init__(self, world: World, repositories: Repositories, kept: Mapping[str, State]) -> None:
+        self._world = world
+        self._repositories = repositories
+        self._kept = dict(kept)
+        self._memories: dict[str, Memory] = {}
+        self._owner_of: dict[Key, str] = {}
+
+    async def reconcile(self, key: str) -> Result:
+        """Bring one Application up to date."""
+        read = self._world.applications.get(key)
+        if read is None:
+            return self._forget(key)
+        if read.value is None:
+            return await outcome.unreadable(self._world, read)
+        application = read.value
+        memory = self._remember(key, application)
+        try:
+            if application.metadata.deletion_timestamp is not None:
+                return await self._teardown(application, memory)
+            return await self._synchronise(application, memory)
+        except UnavailableError as error:
+            return await outcome.failed(self._world, application, memory, error, Retry(error, error.retry_after or 0.0))
+        except TrimtabError as error:
+            return await outcome.failed(self._world, application, memory, error, Stalled(error))
+
+    async def _synchronise(self, application: Application, memory: Memory) -> Result:
+        await teardown.ensure_finalizer(self._world, application)
+        if outcome.is_suspended(application, self._world.clock.now()):
+            return await outcome.suspended(self._world, application, memory)
+        wanted, trees = await self._wanted(application, memory)
+        await self._watch(memory, wanted)
+        planned = self._plan(application, memory, wanted, trees)
+        if not planned.plan.equal and outcome.must_not_act(application, memory, planned.plan):
+            return await outcome.waiting(self._world, application, memory, planned, trees)
+        carried = await self._act(application, memory, wanted, planned, trees)
+        return await outcome.conclude(self._world, application, memory, planned, carried, trees)
+
+    async def _wanted(self, application: Application, memory: Memory) -> tuple[KeptSet, dict[str, Tree]]:
+        """What is to be live. When the newest revision cannot be read or rendered, what is in force stays in force, and is defended."""
+        try:
+            trees = await self._trees(application)
+            request = take_request(application.metadata, memory)
+            newest = await self._newest(application, memory, trees)
+            memory.trouble = None
+            if request is not None and request.verb == "rollback":
+                return await self._rolled_back(application, memory, newest, request.argument), trees
+        except TrimtabError as error:
+            if not memory.current.key:
+                raise
+            memory.trouble = error
+            return memory.current, {}
+        return choose_set(memory, newest), trees
+
+    async def _rolled_back(self, application: Application, memory: Memory, newest: KeptSet, commit: str) -> KeptSet:
+        """An older revision, rendered again from its commit; the newest is not tried until it renders to something else."""
+        first = application.spec.sources[0].repository_ref.name
+        trees = await self._trees(application)
+        trees[first] = await self._repositories.tree_at(f"{application.metadata.namespace}/{first}", commit)
+        setting, key_of = self._world.setting(), key_reader(self._world.client, application.metadata.namespace)
+        older = await produce(memory.owner, application.spec, trees, setting, key_of)
+        quarantine(memory, newest.key)
+        memory.status = msgspec.structs.replace(memory.status, pinned=commit)
+        return older
+
+    def touched(self, key: Key) -> None:
+        """A watch says that an object of ours has changed: wake its application."""
+        application = self._owner_of.get(key)
+        if application is not None:
+            self._world.application_queue.add(application)
+
+    def _remember(self, key: str, application: Application) -> Memory:
+        memory = self._memories.get(key)
+        if memory is None:
+            owner = Owner(self._world.installation.id, application.metadata.namespace, application.metadata.name)
+            memory = self._memories[key] = Memory.of(application, owner, self._kept.pop(owner.full, None))
+            self._index(memory)
+            for rested in memory.current.rested:
+                where = f"{application.metadata.namespace}/{rested.repository}"
+                self._repositories.note_reads(where, key, self._reads(memory.current, rested.repository), rested.commit)
+        return memory
+
+    def _forget(self, key: str) -> Result:
+        memory = self._memories.pop(key, None)
+        self._repositories.forget_application(key)
+        for entry in memory.inventory if memory is not None else ():
+            self._owner_of.pop(entry, None)
+        return Done()
+
+    def _index(self, memory: Memory) -> None:
+        for key in memory.inventory:
+            self._owner_of[key] = memory.owner.key
+
+    async def _trees(self, application: Application) -> dict[str, Tree]:
+        """The revision of each Repository that the sources name. Raises UnavailableError while one is missing."""
+        trees: dict[str, Tree] = {}
+        for name in sorted(repositories_of(application.spec.sources)):
+            where = f"{application.metadata.namespace}/{name}"
+            tree = self._repositories.tree(where)
+            if tree is None:
+                trouble = self._repositories.trouble(where) or f"Waiting for Repository {where}, which has not been fetched yet."
+                raise UnavailableError(trouble, retry_after=5.0)
+            trees[name] = tree
+        return trees
+
+    async def _newest(self, application: Application, memory: Memory, trees: Mapping[str, Tree]) -> KeptSet:
+        """What the sources render to now: what we have, where all that it rested on still holds; a new render otherwise."""
+        setting, key_of = self._world.setting(), key_reader(self._world.client, application.metadata.namespace)
+        for known in (memory.newest, memory.current):
+            if known is not None and await still_holds(known, memory.owner, application.spec, trees, setting, key_of):
+                return known
+        try:
+            newest = await produce(memory.owner, application.spec, trees, setting, key_of)
+        except ProduceError as error:
+            self._note_reads(application, KeptSet(rested=error.rested), trees)
+            raise
+        self._note_reads(application, newest, trees)
+        memory.newest = newest
+        return memory.current if newest.key == memory.current.key and newest.desired == memory.current.desired else newest
+
+    def _note_reads(self, application: Application, kept: KeptSet, trees: Mapping[str, Tree]) -> None:
+        """Register what was read; look again where the repository has moved on while we rendered."""
+        for name, tree in trees.items():
+            where = f"{application.metadata.namespace}/{name}"
+            self._repositories.note_reads(where, application.key, self._reads(kept, name), tree.commit)
+            now = self._repositories.tree(where)
+            if now is not None and now.tree != tree.tree:
+                self._world.application_queue.add(application.key)
+
+    @staticmethod
+    def _reads(kept: KeptSet, repository: str) -> list[tuple[str, str, str]]:
+        return [read for rested in kept.rested if rested.repository == repository for read in rested.reads]
+
+    async def _watch(self, memory: Memory, wanted: KeptSet) -> None:
+        """Watch every kind that we have or want; what we have must be known before anything is planned."""
+        have = {(e.api_version, e.key.kind) for e in memory.inventory.values()}
+        want = {(d.api_version, d.key.kind) for d in wanted.desired}
+        for api_version, kind in sorted(have | want):
+            resource = self._world.discovery.find(api_version, kind)
+            if resource is not None:
+                self._world.watches.watch(resource)
+        await self._world.watches.synced(have)
+        if not memory.settled:
+            live = self._live(memory)
+            memory.inventory = settle(memory.inventory, live, memory.owner.full, memory.status.inventory_digest)
+            memory.settled = True
+
+    def _live(self, memory: Memory) -> Mapping[Key, Live]:
+        return self._world.watches.seen({k: e.api_version for k, e in memory.inventory.items()}).live
+
+    def _plan(self, application: Application, memory: Memory, wanted: KeptSet, trees: Mapping[str, Tree]) -> Planned:
+        versions = {k: e.api_version for k, e in memory.inventory.items()} | {d.key: d.api_version for d in wanted.desired}
+        planned = make_plan(
+            memory.owner,
+            application.spec,
+            wanted,
+            memory.inventory,
+            self._world.watches.seen(versions),
+            previous=lambda: {d.key: d for d in memory.current.desired},
+            revision=outcome.revision_of(trees),
+            lost=outcome.lost_capabilities(memory.current, wanted),
+            approved=approved(application.metadata),
+        )
+        memory.plan = planned.plan
+        return planned
+
+    async def _act(self, application: Application, memory: Memory, wanted: KeptSet, planned: Planned, trees: Mapping[str, Tree]) -> Carried:
+        """Carry the plan out: pending entries are kept before the first create, the rest after the last write."""
+        before = dict(memory.inventory)
+        if wanted.key != memory.current.key:
+            outcome.begin(self._world, memory, wanted)
+        memory.inventory = with_pending(memory.inventory, [planned.desired[a.key] for a in planned.plan.actions if a.verb == "create"])
+        self._index(memory)
+        pending = len(memory.inventory) > len(before)
+        if pending:
+            await self._keep(memory)
+        actions = [a for a in planned.plan.actions if a.verb != "keep"]
+        carried = await self._carry_out(application, memory, planned, actions, trees)
+        memory.inventory = {k: e for k, e in carried.inventory.items() if k not in planned.forgotten}
+        if not pending and (memory.inventory != before or memory.status.render_key != wanted.key):
+            await self._keep(memory)
+        return carried
+
+    async def _carry_out(
+        self, application: Application, memory: Memory, planned: Planned, actions: list[Action], trees: Mapping[str, Tree]
+    ) -> Carried:
+        writer = Writer(self._world.client, self._world.discovery, memory.owner, self._world.authority)
+        superseded = self._superseded(application, trees)
+        carried = await carry_out(
+            actions,
+            planned.desired,
+            memory.inventory,
+            writer,
+            superseded=superseded,
+            barriers=planned.barriers,
+            ready=barrier(self._world, application, planned.desired, superseded),
+            evidence=self._world.watches.evidence,
+        )
+        for done in carried.outcomes:
+            if done.live is not None and done.entry is not None:
+                self._world.watches.wrote(done.entry.api_version, done.key, done.live)
+        return carried
+
+    def _superseded(self, application: Application, trees: Mapping[str, Tree]) -> Callable[[], bool]:
+        """Whether what is under way is no longer wanted: another spec, another revision that concerns us, or the Application is going."""
+
+        def superseded() -> bool:
+            if not self._world.application_queue.asked_again(application.key):
+                return False
+            now = self._world.applications.get(application.key)
+            return now is None or wished_otherwise(now, Read(application.metadata, application)) or self._moved(application, trees)
+
+        return superseded
+
+    def _moved(self, application: Application, trees: Mapping[str, Tree]) -> bool:
+        now = {name: self._repositories.tree(f"{application.metadata.namespace}/{name}") for name in trees}
+        return any(tree is not None and tree.tree != trees[name].tree for name, tree in now.items())
+
+    async def _keep(self, memory: Memory) -> None:
+        await self._world.keeper.save(memory.owner, memory.state())
+        memory.kept = True
+
+    async def _teardown(self, application: Application, memory: Memory) -> Result:
+        if FINALIZER not in application.metadata.finalizers:
+            return Done()
+        result = await teardown.tear_down(self._world, application, memory)
+        if isinstance(result, Done) and result.again_after is None:
+            self._forget(application.key)
+        return result

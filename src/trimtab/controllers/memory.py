@@ -1,0 +1,50 @@
+"""What a reconciler remembers of one application between its reconciles. All of it can be made again from the kept state."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from trimtab.api.application import Application, ApplicationStatus
+from trimtab.core.errors import TrimtabError
+from trimtab.plan.inventory import Inventory
+from trimtab.plan.model import Plan
+from trimtab.plan.owner import Owner
+from trimtab.sync.state import KeptSet, State
+
+
+class Memory(Struct):
+    """One application's working memory."""
+
+    owner: Owner
+    status: ApplicationStatus
+    inventory: Inventory = field(default_factory=dict)
+    current: KeptSet = KeptSet()
+    """The set that is in force: applied, or being applied."""
+    good: KeptSet | None = None
+    newest: KeptSet | None = None
+    """What the newest revision renders to; other than `current` while that one is quarantined."""
+    kept: bool = False
+    """Whether a state of this application is in the cluster."""
+    settled: bool = False
+    """Whether pending entries have been resolved from what lives."""
+    since: float = 0.0
+    """Monotonic time at which the current set was applied: health is awaited from there."""
+    awaited: bool = False
+    """Whether the outcome of the current set is still open."""
+    started: float = 0.0
+    """Monotonic time at which work began that no status tells of yet."""
+    plan: Plan | None = None
+    trouble: TrimtabError | None = None
+    """Why the newest revision cannot be read or rendered, while what is in force is defended."""
+
+    def state(self) -> State:
+        """What must survive."""
+        return State(self.owner.full, tuple(self.inventory.values()), self.current, self.good)
+
+    @classmethod
+    def of(cls, application: Application, owner: Owner, state: State | None) -> Memory:
+        """The memory of an application that was just met, from what was kept of it."""
+        if state is None:
+            return cls(owner, application.status, settled=True)
+        inventory = {e.key: e for e in state.inventory}
+        return cls(owner, application.status, inventory, state.current, state.good, kept=True)

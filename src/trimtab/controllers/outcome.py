@@ -1,0 +1,334 @@
+"""How a reconcile of an Application ends: health judged, the version accepted or given up, and one status through one door.
+
+Writes are few by design: a version that becomes healthy within a second costs one status write; nothing is written that has not changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from trimtab.api.application import Application, Counts, HistoryEntry, PlanStatus, SyncedSource
+from trimtab.api.meta import Condition, seconds, set_condition
+from trimtab.controllers.choice import quarantine
+from trimtab.controllers.memory import Memory
+from trimtab.controllers.own import APPLICATIONS, Read, reference, write_status
+from trimtab.controllers.requests import approved
+from trimtab.controllers.result import Done, Result, Retry, Stalled
+from trimtab.controllers.verdict import Verdict, verdict
+from trimtab.controllers.world import World
+from trimtab.core.clock import parse_rfc3339, rfc3339
+from trimtab.core.errors import InputError, TrimtabError, UnavailableError
+from trimtab.plan.inventory import digest_of
+from trimtab.plan.model import Plan
+from trimtab.sync.carry import Carried
+from trimtab.sync.planning import Planned
+from trimtab.sync.produce import Tree
+from trimtab.sync.state import KeptSet
+
+PATIENCE = 1.0
+"""Seconds in which a change may become healthy before an intermediate status is written."""
+HISTORY = 10
+
+
+class Said(Struct, frozen=True):
+    """What a status is to say; the rest of it follows from the memory."""
+
+    synced: str
+    health: str
+    message: str = ""
+    reason: str = ""
+    stalled: bool = False
+    reconciling: bool = False
+
+
+def begin(world: World, memory: Memory, wanted: KeptSet) -> None:
+    """A set is being put in force: the one before it becomes the last good one, if it was."""
+    if memory.current.key and not memory.awaited and memory.current.key not in memory.status.quarantined:
+        memory.good = memory.current
+    memory.current = wanted
+    memory.awaited = True
+    memory.started = memory.since = world.clock.monotonic()
+
+
+async def conclude(
+    world: World, application: Application, memory: Memory, planned: Planned, carried: Carried, trees: Mapping[str, Tree]
+) -> Result:
+    """After the writes: judge, say it once, and say when to look again."""
+    seen = world.watches.seen({k: e.api_version for k, e in memory.inventory.items()})
+    judged = verdict(memory.inventory, seen.live)
+    if carried.failures:
+        return await _refused_writes(world, application, memory, carried, judged, trees)
+    if not carried.complete:
+        world.application_queue.add(application.key)
+        return Done()
+    if memory.awaited:
+        return await _await_health(world, application, memory, planned, judged, trees)
+    said = Said(_synced(planned.plan, memory), judged.health, _message(planned.plan, memory, judged))
+    await _say(world, application, memory, said, judged, trees)
+    return _again(memory)
+
+
+async def _await_health(
+    world: World, application: Application, memory: Memory, planned: Planned, judged: Verdict, trees: Mapping[str, Tree]
+) -> Result:
+    """A version whose outcome is open: healthy at last, out of time, or still on its way."""
+    now = world.clock.monotonic()
+    until = memory.since + seconds(application.spec.health.timeout)
+    if judged.health in {"Healthy", "Suspended"}:
+        memory.awaited = False
+        said = Said(_synced(planned.plan, memory), judged.health, _message(planned.plan, memory, judged))
+        await _say(world, application, memory, said, judged, trees, outcome="Healthy")
+        return _again(memory)
+    if now >= until:
+        return await _give_up(world, application, memory, judged, trees)
+    if now - memory.started < PATIENCE:
+        return Done(again_after=memory.started + PATIENCE - now)
+    said = Said("Equal", judged.health, judged.message, reason="Progressing", reconciling=True)
+    await _say(world, application, memory, said, judged, trees, outcome="Progressing")
+    return Done(again_after=until - now)
+
+
+async def _give_up(world: World, application: Application, memory: Memory, judged: Verdict, trees: Mapping[str, Tree]) -> Result:
+    """The version failed (design: rule 9): its key is quarantined; held, or the last good one is applied again."""
+    memory.awaited = False
+    failed = memory.current
+    quarantine(memory, failed.key)
+    text = f"{revision_of(trees) or failed.key[:7]} did not become healthy within {application.spec.health.timeout}: {judged.message}"
+    _event(world, application, "Warning", "HealthFailed", text)
+    if application.spec.sync.on_failure == "Rollback" and memory.good is not None:
+        await _say(world, application, memory, Said("Failed", judged.health, text, "HealthFailed"), judged, trees, outcome="RolledBack")
+        memory.current = memory.good
+        memory.good = None
+        memory.awaited = True
+        memory.started = memory.since = world.clock.monotonic()
+        world.application_queue.add(application.key)
+        return Done()
+    await _say(world, application, memory, Said("Failed", judged.health, text, "HealthFailed"), judged, trees, outcome="Failed")
+    return Done()
+
+
+async def _refused_writes(
+    world: World, application: Application, memory: Memory, carried: Carried, judged: Verdict, trees: Mapping[str, Tree]
+) -> Result:
+    """Some writes failed: the first is named, the number of the others too; what was accepted stays."""
+    errors = [o.error for o in carried.failures if o.error is not None]
+    more = f" ({len(errors) - 1} more objects failed)" if len(errors) > 1 else ""
+    transient = next((e for e in errors if isinstance(e, UnavailableError)), None)
+    said = Said("Failed", judged.health, f"{errors[0]}{more}", errors[0].reason, stalled=transient is None)
+    await _say(world, application, memory, said, judged, trees)
+    return Retry(transient or errors[0], at_least=transient.retry_after or 0.0 if transient is not None else 30.0)
+
+
+async def waiting(world: World, application: Application, memory: Memory, planned: Planned, trees: Mapping[str, Tree]) -> Result:
+    """The plan needs a person: it is shown, and nothing is written."""
+    plan = planned.plan
+    seen = world.watches.seen({k: e.api_version for k, e in memory.inventory.items()})
+    judged = verdict(memory.inventory, seen.live)
+    way_out = f"If it is meant:  trimtab approve {application.metadata.name} --plan {plan.digest[:7]}"
+    if plan.refusals:
+        said = Said("Refused", judged.health, f"{plan.refusals[0].text} {way_out}", plan.refusals[0].rule)
+    else:
+        said = Said("Waiting", judged.health, f"{_count(plan)} wait for approval. {way_out}", "ManualMode")
+    await _say(world, application, memory, said, judged, trees)
+    return Done()
+
+
+async def suspended(world: World, application: Application, memory: Memory) -> Result:
+    """Nothing is written while a suspension stands; it ends by itself at its time."""
+    lease = application.spec.suspend
+    until = lease.until if lease is not None else None
+    by = f" by {lease.by}" if lease is not None and lease.by else ""
+    reason = f": {lease.reason}" if lease is not None and lease.reason else ""
+    text = f"Suspended{by}{reason}" + (f", until {until}." if until else ".")
+    judged = Verdict(memory.status.health or "Unknown", len(memory.inventory), memory.status.counts.healthy)
+    await _say(world, application, memory, Said("Suspended", judged.health, text, "Suspended"), judged, {})
+    return Done(again_after=max(1.0, (parse_rfc3339(until) - world.clock.now()).total_seconds()) if until else None)
+
+
+async def failed(world: World, application: Application, memory: Memory, error: TrimtabError, result: Result) -> Result:
+    """The reconcile ended early: said in one sentence on this one application; what is live stays live."""
+    judged = Verdict(memory.status.health or "Unknown", memory.status.counts.objects, memory.status.counts.healthy)
+    synced = "Waiting" if isinstance(error, UnavailableError) and not memory.current.key else "Failed"
+    said = Said(synced, judged.health, str(error), error.reason, stalled=isinstance(error, InputError))
+    await _say(world, application, memory, said, judged, {})
+    return result
+
+
+async def unreadable(world: World, read: Read[Application]) -> Result:
+    """The resource itself cannot be read (an older or newer writer): told by an Event, since its status may not fit either."""
+    error = read.error or InputError("It cannot be read.")
+    about = reference(APPLICATIONS, read.metadata)
+    world.events.record(about, type="Warning", reason="Unreadable", message=str(error))
+    return Stalled(error)
+
+
+def must_not_act(application: Application, memory: Memory, plan: Plan) -> bool:
+    """Whether a person has to approve this plan first: a refusal stands, or the mode is Manual. Drift of what was approved is corrected."""
+    if plan.refusals:
+        return True
+    if application.spec.sync.mode != "Manual":
+        return False
+    digest = approved(application.metadata)
+    drift = plan.render_key == memory.current.key and all(a.verb != "delete" for a in plan.actions)
+    return not drift and not (digest and plan.digest.startswith(digest))
+
+
+def is_suspended(application: Application, now: datetime) -> bool:
+    """Whether the suspension, if there is one, still stands."""
+    lease = application.spec.suspend
+    return lease is not None and (not lease.until or parse_rfc3339(lease.until) > now)
+
+
+def lost_capabilities(before: KeptSet, after: KeptSet) -> list[str]:
+    """The kinds that the cluster had when the set in force was rendered, and no longer has."""
+    had = {name for r in before.rested for _, name, answer in r.capabilities if answer == "true"}
+    return sorted({name for r in after.rested for _, name, answer in r.capabilities if answer == "false" and name in had})
+
+
+def revision_of(trees: Mapping[str, Tree]) -> str:
+    """`main@6f1c2e9`; of several repositories the first, and the others after a plus."""
+    return " + ".join(f"{t.name}@{t.commit[:7]}" for t in trees.values())
+
+
+def _synced(plan: Plan, memory: Memory) -> str:
+    if memory.trouble is not None or memory.current.problems:
+        return "Failed"
+    if memory.status.pinned:
+        return "RolledBack"
+    if memory.current.key in memory.status.quarantined:
+        return "Failed"
+    return "Drifted" if any(n.text.startswith("differs:") for n in plan.notices) else "Equal"
+
+
+def _message(plan: Plan, memory: Memory, judged: Verdict) -> str:
+    """The most important of what there is to say."""
+    if memory.trouble is not None:
+        return f"{memory.trouble} What is in force stays in force."
+    if memory.current.problems:
+        more = len(memory.current.problems) - 1
+        return memory.current.problems[0][1] + (f" ({more} more objects cannot be used)" if more else "")
+    if memory.status.pinned:
+        return f"Rolled back to {memory.status.pinned[:7]}; it stays until resume, or until Git renders to something else."
+    if judged.message:
+        return judged.message
+    if memory.current.key in memory.status.quarantined:
+        return memory.status.message
+    notices = [n.text if n.key is None else f"{n.key}: {n.text}" for n in plan.notices]
+    return notices[0] + (f" (and {len(notices) - 1} more)" if len(notices) > 1 else "") if notices else ""
+
+
+def _again(memory: Memory) -> Result:
+    """A trouble of the newest revision is tried again by its own rule; otherwise there is nothing to wait for."""
+    if isinstance(memory.trouble, UnavailableError):
+        return Retry(memory.trouble, at_least=memory.trouble.retry_after or 0.0)
+    return Stalled(memory.trouble) if memory.trouble is not None else Done()
+
+
+def _count(plan: Plan) -> str:
+    number = sum(a.verb != "keep" for a in plan.actions)
+    return "1 change" if number == 1 else f"{number} changes"
+
+
+async def _say(
+    world: World,
+    application: Application,
+    memory: Memory,
+    said: Said,
+    judged: Verdict,
+    trees: Mapping[str, Tree],
+    *,
+    outcome: str = "",
+) -> None:
+    """The one door: work out the whole status, and write it if it differs from the last."""
+    old = memory.status
+    now = rfc3339(world.clock.now())
+    changed = memory.current.key != old.render_key or bool(outcome)
+    new = msgspec.structs.replace(
+        old,
+        observed_generation=application.metadata.generation,
+        synced=said.synced,
+        health=judged.health,
+        message=said.message[:1024],
+        sources=_sources(application, trees) if changed and trees else old.sources,
+        render_key=memory.current.key,
+        inventory_digest=digest_of(memory.inventory.values()),
+        plan=_plan_status(memory.plan, said),
+        counts=Counts(
+            judged.objects, judged.healthy, sum(n.text.startswith("differs:") for n in memory.plan.notices) if memory.plan else 0
+        ),
+        history=_history(memory, trees, outcome, now) if outcome else old.history,
+        conditions=_conditions(old.conditions, said, application.metadata.generation, now),
+    )
+    if new == application.status and new == old:
+        return
+    _tell(world, application, old.health, old.synced, said)
+    memory.status = new
+    if new != old or new != application.status:
+        await write_status(world.client, APPLICATIONS, application.metadata, new)
+
+
+def _tell(world: World, application: Application, health: str, synced: str, said: Said) -> None:
+    """Events on failure and on change of health only."""
+    if said.synced in {"Failed", "Refused"} and synced != said.synced:
+        _event(world, application, "Warning", said.reason or said.synced, said.message)
+    elif said.health != health and said.health in {"Healthy", "Degraded"} and health:
+        _event(
+            world, application, "Normal" if said.health == "Healthy" else "Warning", said.health, said.message or "All objects are healthy."
+        )
+
+
+def _event(world: World, application: Application, kind: str, reason: str, message: str) -> None:
+    world.events.record(reference(APPLICATIONS, application.metadata), type=kind, reason=reason, message=message)  # type: ignore[arg-type]
+
+
+def _sources(application: Application, trees: Mapping[str, Tree]) -> list[SyncedSource]:
+    return [
+        SyncedSource(s.repository_ref.name, trees[s.repository_ref.name].name, trees[s.repository_ref.name].commit, s.path)
+        for s in application.spec.sources
+        if s.repository_ref.name in trees
+    ]
+
+
+def _plan_status(plan: Plan | None, said: Said) -> PlanStatus:
+    if plan is None:
+        return PlanStatus()
+    open_ = said.synced in {"Refused", "Waiting"}
+    verbs = [a.verb for a in plan.actions] if open_ else []
+    return PlanStatus(
+        digest=plan.digest if open_ else "",
+        create=verbs.count("create"),
+        change=sum(v in {"patch", "replace", "adopt"} for v in verbs),
+        delete=verbs.count("delete"),
+        refused=plan.refusals[0].rule if plan.refusals else "",
+    )
+
+
+def _history(memory: Memory, trees: Mapping[str, Tree], outcome: str, now: str) -> list[HistoryEntry]:
+    """The last deployments, newest first; the one that is under way is updated in place."""
+    history = memory.status.history
+    first = next(iter(trees.values()), None)
+    open_ = bool(history) and history[0].render_key == memory.current.key and history[0].outcome == "Progressing"
+    entry = HistoryEntry(
+        time=history[0].time if open_ else now,
+        revision=revision_of(trees),
+        commit=memory.status.pinned or (first.commit if first is not None else ""),
+        render_key=memory.current.key,
+        plan=memory.plan.digest if memory.plan is not None and not open_ else history[0].plan if open_ else "",
+        outcome=outcome,
+        by="trimtab",
+    )
+    return [entry, *(history[1:] if open_ else history)][:HISTORY]
+
+
+def _conditions(old: Sequence[Condition], said: Said, generation: int, now: str) -> list[Condition]:
+    ready = said.synced == "Equal" and said.health in {"Healthy", "Suspended"} and not said.reconciling
+    reason = said.reason or said.synced
+    conditions = list(old)
+    for kind, true in (("Ready", ready), ("Reconciling", said.reconciling), ("Stalled", said.stalled)):
+        condition = Condition(kind, "True" if true else "False", reason, said.message, "", generation)
+        conditions = set_condition(conditions, condition, now)
+    return conditions
