@@ -2,7 +2,7 @@
 
 It spawns `git upload-pack` and `git receive-pack` directly (gitprotocol-http(5), protocol v2 where the client asks for it) over the bare
 repositories `<root>/<name>.git`. After a push, the repository's post-receive hook first tells this server through a named pipe, and the
-server sends the webhooks: a JSON body, signed in `X-Hub-Signature-256: sha256=<HMAC>`, over connections that are kept open.
+server sends the webhooks: a JSON body, signed in `X-Trimtab-Signature: sha256=<HMAC>`, over connections that are kept open.
 
     python -m trimtab.cli.gitserver --root DIR [--port N] [--webhook URL=SECRET]… [--create NAME]…
 
@@ -193,7 +193,7 @@ class GitServer:
         repository = f"{self.url}/{push.repository}.git"
         body = json.dumps({"repository": {"clone_url": repository}, "ref": push.ref, "before": push.before, "after": push.after}).encode()
         signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        headers = {"Content-Type": "application/json", "X-Hub-Signature-256": signature}
+        headers = {"Content-Type": "application/json", "X-Trimtab-Signature": signature}
         assert self._session
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):
             async with self._session.post(url, data=body, headers=headers) as response:
