@@ -8,9 +8,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from trimtab.cluster import objects
 from trimtab.cluster.client import Client
-from trimtab.cluster.connection import load_kubeconfig
+from trimtab.cluster.connection import Connection, load_kubeconfig
+from trimtab.cluster.credentials import Credential, Fixed
 from trimtab.cluster.resources import NAMESPACES, Resource
 
 CONFIG_MAPS = Resource("", "v1", "ConfigMap", "configmaps", namespaced=True)
@@ -39,6 +42,19 @@ async def make_namespace(client: Client) -> str:
 async def drop_namespace(client: Client, name: str) -> None:
     """Ask for its deletion; the control plane carries it out on its own time."""
     await objects.delete(client, NAMESPACES, "", name, uid="")
+
+
+async def service_account_connection(client: Client, namespace: str, name: str) -> Connection:
+    """A connection as that ServiceAccount, with a token of its own."""
+    asked = encode({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}})
+    answer = await objects.create(client, SERVICE_ACCOUNTS, namespace, asked, name=name, subresource="token")
+    token = json.loads(answer)["status"]["token"]
+    return structs.replace(client.connection, name=name, credentials=Fixed(Credential(token=token)))
+
+
+async def drop(client: Client, resource: Resource, namespace: str, name: str) -> None:
+    """Delete whatever bears that name now."""
+    await objects.delete(client, resource, namespace, name, uid="")
 
 
 def config_map(name: str, namespace: str, data: dict[str, str] | None = None, labels: dict[str, str] | None = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -32,6 +32,8 @@ class Scripted:
 
     def __init__(self, answers: list[Answer]) -> None:
         self.answers = answers
+        self.by_path: dict[str, list[Answer]] = {}
+        """Answers for some paths alone, in order; they go before `answers`."""
         self.requests: list[Request] = []
         self.url = ""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -45,7 +47,8 @@ class Scripted:
             with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while not writer.is_closing():
                     self.requests.append(await _read_request(reader))
-                    answer = self.answers.pop(0) if self.answers else status(500, message="beyond the script")
+                    queue = self.by_path.get(self.requests[-1].path) or self.answers
+                    answer = queue.pop(0) if queue else status(500, message="beyond the script")
                     await answer(writer)
         finally:
             self._tasks.discard(task)
@@ -167,3 +170,58 @@ async def _read_request(reader: asyncio.StreamReader) -> Request:
     url = urlsplit(target)
     query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
     return Request(method, url.path, query, headers, content)
+
+
+class Relay:
+    """A TCP relay to a real server that can swallow bytes without closing anything, as a broken network does."""
+
+    def __init__(self, server: str) -> None:
+        url = urlsplit(server)
+        self._target = (url.hostname or "", url.port or 443)
+        self._open = asyncio.Event()
+        self._open.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def swallow(self) -> None:
+        """From now on nothing comes through, in either direction, and nobody is told."""
+        self._open.clear()
+
+    def resume(self) -> None:
+        """New bytes come through again."""
+        self._open.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer), return_exceptions=True)
+            far_writer.close()
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Bytes that arrive while swallowing are lost, and the connection with them: a TCP peer would wait for ever."""
+        lost = False
+        while chunk := await reader.read(65536):
+            lost = lost or not self._open.is_set()
+            if not lost:
+                writer.write(chunk)
+                await writer.drain()
+        writer.close()
