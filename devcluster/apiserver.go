@@ -11,7 +11,6 @@ import (
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	cliflag "k8s.io/component-base/cli/flag"
 	basecompatibility "k8s.io/component-base/compatibility"
-	"k8s.io/component-base/featuregate"
 	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	apiserveroptions "k8s.io/kubernetes/cmd/kube-apiserver/app/options"
@@ -79,7 +78,7 @@ func runAPIServer(ctx context.Context, s *apiserveroptions.ServerRunOptions, lis
 	if err := registry.Set(); err != nil {
 		return err
 	}
-	gates := registry.FeatureGateFor(basecompatibility.DefaultKubeComponent).(featuregate.FeatureGate)
+	gates := registry.FeatureGateFor(basecompatibility.DefaultKubeComponent)
 	if err := logsapi.ValidateAndApply(s.Logs, gates); err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func TestASecondOpenKeepsEverything(t *testing.T) {
 		}
 		return all
 	}
-	if content() != content() {
+	if first := content(); content() != first {
 		t.Error("a second open made new keys")
 	}
 }
