@@ -10,6 +10,7 @@ from tests.support import repos
 from trimtab.git.errors import RefNotFoundError
 from trimtab.git.mirror import Mirror
 from trimtab.git.refs import Ref
+from trimtab.git.transport import MirrorLimits
 
 MAIN = Ref(branch="main")
 
@@ -136,7 +137,8 @@ async def test_r10_pushes_during_fetches_never_mix_commits(fleet: Fleet, mirror:
 
     async def push_many() -> None:
         for number in range(12):
-            pushed.append(await fleet.push({"a": b"%d" % number, f"dir/{number}": b"x"}))
+            oid = await fleet.push({"a": b"%d" % number, f"dir/{number}": b"x"})
+            pushed.append(oid)
 
     pushing = asyncio.create_task(push_many())
     seen: list[str] = []
@@ -170,13 +172,11 @@ async def test_a_later_process_takes_the_mirror_up(fleet: Fleet, make_mirror: Mi
     await first.close()
     second = make_mirror(fleet.url)
     assert (await second.resolve(MAIN)).commit == oid
-    assert second.fetched_at == 0.0
+    assert not second.fetched_at
 
 
 async def test_commits_in_use_outlive_the_history_cap(fleet: Fleet, make_mirror: MirrorMaker) -> None:
     """Of old commits the latest few stay, and those that applications use."""
-    from trimtab.git.transport import MirrorLimits
-
     mirror = make_mirror(fleet.url, limits=MirrorLimits(history=2))
     oids = []
     for number in range(5):
@@ -185,3 +185,21 @@ async def test_commits_in_use_outlive_the_history_cap(fleet: Fleet, make_mirror:
         await mirror.resolve(MAIN)
     kept = {path.name for path in (mirror.directory / "refs/trimtab/kept").iterdir()}
     assert kept == {oids[0], oids[3], oids[4]}
+
+
+@pytest.mark.parametrize("command", [False, True], ids=["own", "command"])
+async def test_many_pushes_are_rolled_up(fleet: Fleet, make_mirror: MirrorMaker, monkeypatch: pytest.MonkeyPatch, command: bool) -> None:
+    """Small packs and loose objects do not pile up, and all stays readable meanwhile."""
+    monkeypatch.setattr("trimtab.git.mirror._PACKS", 3)
+    monkeypatch.setattr("trimtab.git.mirror._LOOSE_IN_SAMPLE", -1)
+    mirror = make_mirror(fleet.url, command=command)
+    oids = []
+    for number in range(8):
+        oids.append(await fleet.push({"a": b"%d" % number}))
+        await mirror.resolve(MAIN)
+        assert mirror._tidying
+        await mirror._tidying
+    assert len(list((mirror.directory / "objects/pack").glob("*.pack"))) <= 4
+    assert not [path for path in (mirror.directory / "objects").iterdir() if len(path.name) == 2]
+    for oid in oids:
+        await mirror.revision(oid)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import tempfile
 import time
 import tracemalloc
@@ -39,7 +38,7 @@ def test_no_application_whose_reads_changed_is_missed(old: Shape, new: Shape, wa
 async def _compare(old: Shape, new: Shape, wanted: list[list[tuple[str, str]]]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         repository = Path(directory)
-        subprocess.run(["git", "init", "-q", "--bare", directory], check=True)
+        repos.git(repository, "init", "-q", "--bare")
         before, after = _store(repository, old), _store(repository, new)
         reader, differ = ObjectReader(repository), Differ(repository)
         index: ReadIndex[int] = ReadIndex()
@@ -65,7 +64,8 @@ def _store(repository: Path, shape: Shape) -> str:
         if isinstance(value, dict):
             entries.append((name + "/", b"40000", name.encode(), _store(repository, value)))
         else:
-            mode, content = value  # type: ignore[misc]
+            assert isinstance(value, tuple)
+            mode, content = value
             entries.append((name, mode.encode(), name.encode(), repos.git(repository, "hash-object", "-w", "--stdin", given=content)))
     return repos.raw_tree(repository, [entry[1:] for entry in sorted(entries)])
 

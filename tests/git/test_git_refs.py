@@ -73,7 +73,7 @@ async def test_g4_no_process_is_started_for_a_hostile_ref(
 @example("a.lock/b")
 @example("a/.b")
 def test_names_are_judged_as_git_check_ref_format_does(name: str) -> None:
-    """Our rules are git's: what we pass git takes, what we refuse git refuses; only `@`, which git reads as HEAD, is refused by us alone."""
+    """Our rules are git's; only `@`, which git reads as HEAD, is refused by us alone."""
     finished = subprocess.run(["git", "check-ref-format", "--branch", name], capture_output=True, check=False, cwd="/")
     assert is_valid_name(name) == (finished.returncode == 0 and name != "@")
 

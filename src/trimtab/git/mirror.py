@@ -10,17 +10,21 @@ unrelated       a repository replaced by another history is followed like a forc
 down, slow      GitError at the deadline; the process group is killed
 
 The story of its tasks: any number of callers may resolve and read at once. Listings run side by side; fetches, and the rebuilding of
-a damaged mirror, take turns under one lock, and who waited finds the commit kept and fetches nothing. A directory has one owner process.
+a damaged mirror, take turns under one lock, and who waited finds the commit kept and fetches nothing. When many small packs have come
+together, a task of its own rolls them up, beside all that. A directory has one owner process.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import shutil
-from collections.abc import Collection, Generator
+from collections.abc import AsyncGenerator, Collection, Generator
 from pathlib import Path
 
+from trimtab.core import logs
 from trimtab.core.clock import Clock
 from trimtab.core.errors import TrimtabError
 from trimtab.core.metrics import FETCHES
@@ -35,6 +39,9 @@ from trimtab.git.revision import Revision, parse_commit
 from trimtab.git.transport import CommandTransport, MirrorLimits, Transport
 
 _HAVES = 16
+_TIDY_SECONDS = 600.0
+_PACKS = 30
+_LOOSE_IN_SAMPLE = 12  # some 3,000 loose objects, 500 pushes
 _DEFAULT_LIMITS = MirrorLimits()
 
 
@@ -56,6 +63,7 @@ class Mirror:
         self._lock = asyncio.Lock()
         self._opened = False
         self._doubted = False
+        self._tidying: asyncio.Task[None] | None = None
 
     async def ls_refs(self, ref: Ref | None = None) -> dict[str, str]:
         """What the remote advertises; only what `ref` needs, when given. Raises GitError."""
@@ -64,12 +72,13 @@ class Mirror:
 
     async def fetch(self, name: str, oid: str) -> None:
         """Bring commit `oid`, which the remote has under `name` (`` for none), unless it is here. Raises GitError, LimitError."""
-        async with self._lock:
+        async with self._lock, _writing(self.directory):
             await self._open()
             if oid not in self._kept:
                 with _counted("fetch"):
-                    await self._bring(self.directory, name, oid)
+                    await self._bring(name, oid)
                 self.fetched_at = self._clock.monotonic()
+                self._tidy_when_due()
             self._kept.add(oid)
             self._kept.trim(self._limits.history, self._in_use)
 
@@ -112,6 +121,9 @@ class Mirror:
 
     async def close(self) -> None:
         """End its processes and connections; the mirror stays on disk."""
+        if self._tidying:
+            self._tidying.cancel()
+            await asyncio.wait([self._tidying])
         await self.objects.close()
         await self._differ.close()
         await self._transport.close()
@@ -140,11 +152,22 @@ class Mirror:
         self._kept.load()
         self._opened = True
 
-    async def _bring(self, directory: Path, name: str, oid: str) -> None:
-        await self._transport.fetch(directory, oid, name, self._kept.latest(_HAVES))
-        [found] = await self.objects.info_many([f"{oid}^{{tree}}"]) if directory == self.directory else [True]
+    async def _bring(self, name: str, oid: str) -> None:
+        try:
+            await self._transport.fetch(self.directory, oid, name, self._kept.latest(_HAVES))
+        except BaseException:
+            sweep(self.directory)  # what a stopped fetch had written is given back
+            raise
+        [found] = await self.objects.info_many([f"{oid}^{{tree}}"])
         if not found:
             raise GitError(f"{name or oid} moved while it was fetched.", remedy="It is tried again.")
+
+    def _tidy_when_due(self) -> None:
+        packs = sum(1 for name in os.listdir(self.directory / "objects/pack") if name.endswith(".pack"))
+        sample = self.directory / "objects/17"  # ids are evenly spread: one folder of 256 tells of all
+        loose = len(os.listdir(sample)) if sample.exists() else 0
+        if (packs > _PACKS or loose > _LOOSE_IN_SAMPLE) and (self._tidying is None or self._tidying.done()):
+            self._tidying = asyncio.create_task(_roll_up(self.directory), name=f"tidy {self.directory.name}")
 
     async def _examine(self) -> None:
         """Check every object of the mirror; throw the mirror away when one is damaged."""
@@ -170,7 +193,7 @@ class Mirror:
         await self._open()
         for oid in self._in_use:
             with contextlib.suppress(TrimtabError):
-                await self._bring(self.directory, "", oid)
+                await self._bring("", oid)
                 self._kept.add(oid)
 
 
@@ -181,6 +204,17 @@ def _transport(remote: Remote, limits: MirrorLimits) -> Transport:
     from trimtab.git.smart_http import WebTransport  # ruff: ignore[import-outside-top-level]
 
     return WebTransport(remote, limits)
+
+
+async def _roll_up(directory: Path) -> None:
+    """Join loose objects and small packs into packs of growing size, so that a push costs the same after ten thousand of them."""
+    arguments = ["repack", "--geometric=2", "-d", "-q"]
+    try:
+        finished = await run(arguments, directory=directory, variables=environment(), deadline=_TIDY_SECONDS)
+        if finished.status:
+            raise explain(finished, "git repack")
+    except TrimtabError as error:  # it is only slower, and tried again after the next fetch
+        logs.get(__name__).warning("mirror not tidied", mirror=directory.name, cause=str(error))
 
 
 async def _make(directory: Path) -> None:
@@ -194,6 +228,16 @@ async def _make(directory: Path) -> None:
     if finished.status:
         raise explain(finished, f"Making a mirror in {directory}")
     beside.rename(directory)
+
+
+@contextlib.asynccontextmanager
+async def _writing(directory: Path) -> AsyncGenerator[None]:
+    """Tell of a disk that is full, read-only or gone. Raises GitError."""
+    try:
+        yield
+    except OSError as error:
+        remedy = "Free space there." if error.errno == errno.ENOSPC else ""
+        raise GitError(f"The mirror in {directory} cannot be written: {error.strerror}.", remedy=remedy) from None
 
 
 @contextlib.contextmanager

@@ -54,8 +54,8 @@ def parse_tree(content: bytes) -> list[Entry]:
             raise HostileTreeError(f"A tree of the repository has an entry of unknown mode {mode[:12]!r}.")
         entries.append(Entry(spelled, _checked(name), content[end + 1 : after].hex()))
         position = after
-    if len(entries) > ENTRY_CAP:
-        raise LimitError(f"A directory of the repository has {len(entries)} entries; at most {ENTRY_CAP} are read.")
+        if len(entries) > ENTRY_CAP:
+            raise LimitError(f"A directory of the repository has more than {ENTRY_CAP} entries.")
     return entries
 
 
