@@ -180,12 +180,23 @@ def mask(changes: Sequence[Change]) -> tuple[Change, ...]:
 
 def _masked(found: Change) -> Change:
     root = found.path.partition(".")[0]
-    if root not in {"data", "stringData"} and "last-applied-configuration" not in found.path:
-        return found
+    if root not in {"data", "stringData"} and MEMORY not in found.path:
+        return msgspec.structs.replace(found, before=_forgotten(found.before), after=_forgotten(found.after))
     word = "removed" if found.removed else "added" if found.added else "changed"
     before = None if found.added else _hidden(found.before, "" if not found.removed else word, encoded=root == "data")
     after = None if found.removed else _hidden(found.after, word, encoded=root == "data")
     return msgspec.structs.replace(found, before=before, after=after, masked=True)
+
+
+MEMORY = "kubectl.kubernetes.io/last-applied-configuration"
+"""The annotation in which kubectl keeps the whole object, data and all."""
+
+
+def _forgotten(content: Any) -> Any:
+    """A value outside the data, without kubectl's memory somewhere in it."""
+    if isinstance(content, dict):
+        return {name: "(hidden)" if name == MEMORY else _forgotten(held) for name, held in content.items()}
+    return content
 
 
 def _hidden(content: Any, word: str, *, encoded: bool) -> Any:

@@ -5,6 +5,7 @@ Every value stands in a code span, so that nothing in a manifest is read as mark
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from trimtab.plan.model import Action, Change, Plan
@@ -53,7 +54,8 @@ def _action(action: Action) -> Iterator[str]:
 
 def _row(change: Change) -> str:
     before, after = sides(change)
-    return f"| {_code(change.path)} | {'' if change.added else _code(before)} | {'' if change.removed else _code(after)} |"
+    cells = (change.path, "" if change.added else before, "" if change.removed else after)
+    return "| " + " | ".join(_code(cell).replace("|", "\\|") if cell else "" for cell in cells) + " |"
 
 
 def _tail(plan: Plan) -> Iterator[str]:
@@ -68,13 +70,9 @@ def _tail(plan: Plan) -> Iterator[str]:
 
 
 def _code(text: str) -> str:
-    """A code span that holds any text: a longer fence than any run of backticks in it, and no bare pipe, which would end a table's cell."""
-    text = text.replace("\n", " ").replace("|", "\\|")
-    run = longest = 0
-    for sign in text:
-        run = run + 1 if sign == "`" else 0
-        longest = max(longest, run)
-    fence = "`" * (longest + 1)
+    """A code span that holds any text: its fence is longer than any run of backticks in it."""
+    text = text.replace("\n", " ")
+    fence = "`" * (max(map(len, re.findall(r"`+", text)), default=0) + 1)
     pad = " " if not text or text[0] == "`" or text[-1] == "`" else ""
     return f"{fence}{pad}{text}{pad}{fence}"
 

@@ -7,13 +7,14 @@ layout serves the command line, tests and anything else that prints.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from itertools import starmap
 from typing import Literal
 
 from trimtab.core.errors import Place
 from trimtab.plan.model import Action, Change, Notice, Ownership, Plan, Refusal
 from trimtab.plan.owner import MANAGER_PREFIX
-from trimtab.plan.values import sides
+from trimtab.plan.values import printable, sides
 
 Style = Literal["plain", "heading", "create", "patch", "replace", "delete", "adopt", "keep", "path", "dim", "before", "after", "problem"]
 Span = tuple[Style, str]
@@ -23,6 +24,8 @@ Paint = Callable[[Style, str], str]
 MARKS = {"create": "+", "patch": "~", "replace": "±", "delete": "-", "adopt": ">", "keep": "="}
 WORDS = {"create": "new", "patch": "changed", "replace": "replaced", "delete": "deleted", "adopt": "adopted"}
 GAP = "    "
+WIDEST = 60
+"""Columns before the places, where the terminal has room for both."""
 
 
 def plain(_style: Style, text: str) -> str:
@@ -32,19 +35,21 @@ def plain(_style: Style, text: str) -> str:
 
 def render(plan: Plan, *, width: int = 100, paint: Paint = plain) -> str:
     """The plan as text that ends with a newline. `width` is the terminal's, in columns; longer lines wrap there by themselves."""
-    return "".join("".join(paint(style, text) for style, text in line) + "\n" for line in lines(plan, width=width))
+    return "".join("".join(starmap(paint, line)) + "\n" for line in lines(plan, width=width))
 
 
 def lines(plan: Plan, *, width: int = 100) -> list[Line]:
-    """The plan as lines of spans."""
-    column = _column(plan.actions, width)
+    """The plan as lines of spans, without any control character: what a manifest says must not steer a terminal."""
+    return [tuple((style, printable(text)) for style, text in line) for line in _lines(plan, width)]
+
+
+def _lines(plan: Plan, width: int) -> list[Line]:
+    column = _column(plan, width)
     result = [_spread(("heading", summary(plan)), ("dim", f"plan {plan.digest[:7]}" if plan.digest else ""), column)]
     for action in plan.actions:
         result += _action(action, column)
-    for notice in plan.notices:
-        result.append(_notice(notice))
-    for refusal in plan.refusals:
-        result.append(_refusal(refusal))
+    result += [_notice(notice) for notice in plan.notices]
+    result += [_refusal(refusal) for refusal in plan.refusals]
     if plan.refusals:
         result.append((("plain", f"  If it is meant:  {approval(plan)}"),))
     return result
@@ -52,7 +57,7 @@ def lines(plan: Plan, *, width: int = 100) -> list[Line]:
 
 def summary(plan: Plan) -> str:
     """`podinfo: 1 change, 6 unchanged`; where there is more than one kind of change, how many of each."""
-    verbs = Counter(a.verb for a in plan.actions if a.verb != "keep")
+    verbs: Counter[str] = Counter(a.verb for a in plan.actions if a.verb != "keep")
     count = verbs.total()
     changes = "nothing to change" if not count else "1 change" if count == 1 else f"{count} changes"
     parts = ", ".join(f"{verbs[verb]} {word}" for verb, word in WORDS.items() if verbs[verb])
@@ -67,11 +72,11 @@ def approval(plan: Plan) -> str:
     return f"trimtab approve {plan.application.rpartition('/')[2]} --plan {plan.digest[:7]}"
 
 
-def _column(actions: Iterable[Action], width: int) -> int:
-    """Where the places stand: behind the longest object, but so that the places fit if they can."""
-    widest = max((len(_title(a)) for a in actions), default=0)
-    places = max((len(str(a.place)) for a in actions if a.place), default=0)
-    return max(widest, min(width - places - len(GAP), 60), 40)
+def _column(plan: Plan, width: int) -> int:
+    """Where the places stand: behind the summary and the longest object."""
+    widest = max((len(text) for text in (summary(plan), *map(_title, plan.actions))), default=0)
+    places = max((len(str(a.place)) for a in plan.actions if a.place), default=0)
+    return max(widest, min(width - places - len(GAP), WIDEST))
 
 
 def _spread(left: Span, right: Span, column: int) -> Line:

@@ -27,17 +27,26 @@ def render_value(content: Any, *, quoted: bool = False, width: int = WIDTH) -> s
     """One value on one line: text as it is (quoted where it would not read as text), longer things as JSON, cut at `width`."""
     if isinstance(content, str):
         plain = content and content == content.strip() and content.isprintable() and not quoted
-        return cut(content if plain else msgspec.json.encode(content).decode(), width)
-    text = msgspec.json.encode(content).decode()
+        return cut(content if plain else _json(content), width)
+    text = _json(content)
     if len(text) <= width:
         return text
     match content:
         case dict():
-            return cut("{" + ", ".join(content) + "}", width)
+            return cut(printable("{" + ", ".join(content) + "}"), width)
         case list():
             return f"[{len(content)} items]"
         case _:
             return cut(text, width)
+
+
+def _json(content: Any) -> str:
+    return printable(msgspec.json.encode(content).decode())
+
+
+def printable(text: str) -> str:
+    """The text with each sign that does not print (controls, escapes, direction marks) as its JSON escape."""
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
 
 
 def cut(text: str, width: int) -> str:
