@@ -15,7 +15,6 @@ DEVCLUSTER := build/bin/devcluster
 
 # The project's own tools first. No recipe sees a kubeconfig by accident: a demo or a test must never find the user's real cluster.
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$(PATH)
-export TRIMTAB_BIN := $(CURDIR)/build/bin
 unexport KUBECONFIG
 
 # A module's sources, less its tests.
