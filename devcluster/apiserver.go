@@ -10,8 +10,6 @@ import (
 	"github.com/spf13/pflag"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	cliflag "k8s.io/component-base/cli/flag"
-	basecompatibility "k8s.io/component-base/compatibility"
-	logsapi "k8s.io/component-base/logs/api/v1"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	apiserveroptions "k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 
@@ -71,17 +69,9 @@ func apiServerArgs(options Options, keys *keyring, etcdURL string, port int) ([]
 	return append(args, options.APIServerArgs...), nil
 }
 
-// runAPIServer serves on the listener until ctx ends. It also settles the feature gates and the logging of the whole process.
+// runAPIServer serves on the listener until ctx ends.
 func runAPIServer(ctx context.Context, s *apiserveroptions.ServerRunOptions, listener net.Listener) error {
 	s.SecureServing.Listener = listener
-	registry := s.GenericServerRunOptions.ComponentGlobalsRegistry
-	if err := registry.Set(); err != nil {
-		return err
-	}
-	gates := registry.FeatureGateFor(basecompatibility.DefaultKubeComponent)
-	if err := logsapi.ValidateAndApply(s.Logs, gates); err != nil {
-		return err
-	}
 	completed, err := s.Complete(ctx)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -65,6 +66,7 @@ func start(ctx context.Context, options Options) (*cluster, error) {
 }
 
 func (c *cluster) start(ctx context.Context, options Options) error {
+	os.Args[0] = processName
 	if err := nameVersion(); err != nil {
 		return err
 	}
@@ -72,8 +74,9 @@ func (c *cluster) start(ctx context.Context, options Options) error {
 	if err != nil {
 		return err
 	}
-	defer func() { // the API server owns it once it runs
-		if c.store == nil {
+	served := false
+	defer func() {
+		if !served { // from then on it is the API server's
 			_ = listener.Close()
 		}
 	}()
@@ -87,23 +90,22 @@ func (c *cluster) start(ctx context.Context, options Options) error {
 	}
 	parts, err := newComponents(options, keys, c.store.url, listener)
 	if err != nil {
-		_ = listener.Close()
 		return err
 	}
-	client, err := newClient(keys.nodes)
+	nodes, cloud, err := newClients(keys)
 	if err != nil {
-		_ = listener.Close()
 		return err
 	}
+	served = true
 	c.run(&c.servers, "kube-apiserver", parts.apiServer)
-	if err := c.await(ctx, answers(client)); err != nil {
+	if err := c.await(ctx, answers(nodes)); err != nil {
 		return err
 	}
 	c.run(&c.clients, "kube-controller-manager", parts.controllerManager)
 	c.run(&c.clients, "kube-scheduler", parts.scheduler)
-	c.run(&c.clients, "fake nodes", func(ctx context.Context) error { return fakekubelet.Run(ctx, client, options.Nodes) })
-	c.run(&c.clients, "fake cloud", func(ctx context.Context) error { return fakecloud.Run(ctx, client) })
-	return c.await(ctx, usable(client, options.Nodes))
+	c.run(&c.clients, "fake nodes", func(ctx context.Context) error { return fakekubelet.Run(ctx, nodes, options.Nodes) })
+	c.run(&c.clients, "fake cloud", func(ctx context.Context) error { return fakecloud.Run(ctx, cloud) })
+	return c.await(ctx, usable(nodes, options.Nodes))
 }
 
 // run starts a task, and notices when it ends before its time.
@@ -159,8 +161,17 @@ func (t *tasks) stop() {
 	}
 }
 
-// newClient makes the client of the fake nodes and the fake cloud: unthrottled, and in protobuf, which costs least.
-func newClient(kubeconfig string) (kubernetes.Interface, error) {
+// newClients make the clients of the fake nodes and of the fake cloud, named as what they stand for.
+func newClients(keys *keyring) (nodes, cloud kubernetes.Interface, err error) {
+	if nodes, err = newClient(keys.nodes, "kubelet"); err != nil {
+		return nil, nil, err
+	}
+	cloud, err = newClient(keys.nodes, "cloud-controller-manager")
+	return nodes, cloud, err
+}
+
+// newClient makes a client: unthrottled, and in protobuf, which costs least.
+func newClient(kubeconfig, name string) (kubernetes.Interface, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return nil, err
@@ -168,7 +179,7 @@ func newClient(kubeconfig string) (kubernetes.Interface, error) {
 	config.QPS = -1
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = config.ContentType + ",application/json"
-	config.UserAgent = "kubelet/" + kubernetesVersion + " (devcluster)" // the name before "/" becomes the field manager
+	config.UserAgent = name + "/" + kubernetesVersion + " (devcluster)" // the name before "/" becomes the field manager
 	config.WarningHandler = rest.NoWarnings{}
 	return kubernetes.NewForConfig(config)
 }

@@ -6,6 +6,9 @@ import (
 	"net"
 
 	"github.com/spf13/pflag"
+	basecompatibility "k8s.io/component-base/compatibility"
+	logsapi "k8s.io/component-base/logs/api/v1"
+	apiserveroptions "k8s.io/kubernetes/cmd/kube-apiserver/app/options"
 )
 
 // components are the three parts of Kubernetes, configured and ready to run.
@@ -37,9 +40,21 @@ func newComponents(options Options, keys *keyring, etcdURL string, listener net.
 			return nil, fmt.Errorf("%s does not take its flags: %w", part.flags.Name(), err)
 		}
 	}
+	if err := settle(apiServer); err != nil {
+		return nil, err
+	}
 	return &components{
 		apiServer:         func(ctx context.Context) error { return runAPIServer(ctx, apiServer, listener) },
 		controllerManager: func(ctx context.Context) error { return runControllerManager(ctx, manager) },
 		scheduler:         func(ctx context.Context) error { return runScheduler(ctx, scheduler) },
 	}, nil
+}
+
+// settle fixes the feature gates and the logging of the whole process.
+func settle(s *apiserveroptions.ServerRunOptions) error {
+	registry := s.GenericServerRunOptions.ComponentGlobalsRegistry
+	if err := registry.Set(); err != nil {
+		return err
+	}
+	return logsapi.ValidateAndApply(s.Logs, registry.FeatureGateFor(basecompatibility.DefaultKubeComponent))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/spf13/pflag"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	manageroptions "k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
 )
@@ -38,6 +39,10 @@ func controllerManagerArgs(keys *keyring) []string {
 func runControllerManager(ctx context.Context, s *manageroptions.KubeControllerManagerOptions) error {
 	config, err := s.Config(ctx, app.KnownControllers(), app.ControllersDisabledByDefault(), app.ControllerAliases())
 	if err != nil {
+		return err
+	}
+	actAs("kube-controller-manager", config.Kubeconfig)
+	if config.Client, err = kubernetes.NewForConfig(config.Kubeconfig); err != nil {
 		return err
 	}
 	return app.Run(ctx, config.Complete())

@@ -40,6 +40,10 @@ def _service(name: str, annotations: dict[str, str] | None = None) -> JSON:
     return {"metadata": {"name": name, "annotations": annotated(annotations or {})}, "spec": spec}
 
 
+def _managers(of: JSON) -> set[str]:
+    return {entry["manager"] for entry in of["metadata"]["managedFields"]}
+
+
 def test_a_deployment_becomes_available_and_rolls_over(api: RawApi) -> None:
     """Ten replicas are available within seconds; a new template replaces them."""
     path = f"{APPS}/deployments/web"
@@ -54,6 +58,18 @@ def test_a_deployment_becomes_available_and_rolls_over(api: RawApi) -> None:
             and d["status"].get("updatedReplicas") == d["status"]["replicas"] == d["status"].get("availableReplicas") == 10
         ),
     )
+
+
+def test_field_managers_read_as_in_any_cluster(api: RawApi) -> None:
+    """In one process each part still writes under its own name: drift and ownership rules go by these names."""
+    api.create(f"{APPS}/deployments", _workload("owned", replicas=1))
+    api.create(f"{CORE}/services", _service("owned"))
+    deployment = api.until(f"{APPS}/deployments/owned", lambda d: d["status"].get("availableReplicas") == 1)
+    service = api.until(f"{CORE}/services/owned", lambda s: s["status"]["loadBalancer"].get("ingress"))
+    pods = api.get(f"{CORE}/pods?labelSelector=app%3Downed")["items"]
+    assert _managers(deployment) == {"devcluster-tests", "kube-controller-manager"}
+    assert _managers(pods[0]) == {"kube-controller-manager", "kubelet"}
+    assert _managers(service) == {"devcluster-tests", "cloud-controller-manager"}
 
 
 def test_a_rollout_whose_image_is_missing_does_not_progress(api: RawApi) -> None:
