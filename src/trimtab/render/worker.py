@@ -26,6 +26,8 @@ from trimtab.render.result import ResultHeader
 
 T = TypeVar("T")
 PROTOCOL = 1
+_STOOD_STILL = 0.5
+"""Seconds by which a timer may be late before we blame ourselves."""
 _CAPABILITIES_KEPT = 4
 """How many lists of API versions the worker keeps."""
 
@@ -117,8 +119,9 @@ class Worker:
             async with timeout:
                 return await work(timeout)
         except BaseException as error:
+            late = _late(timeout)
             ended = await self.end()
-            lost = _loss(error, ended, expired=timeout.expired())
+            lost = _loss(error, ended, late=late)
             if lost is None:
                 raise
             raise lost from None
@@ -158,12 +161,23 @@ class Worker:
         return frame
 
 
-def _loss(error: BaseException, ended: Exit, *, expired: bool) -> WorkerLostError | None:
-    """What an error says about the worker; None where it says nothing (a caller's cancellation, say)."""
+def _late(timeout: asyncio.Timeout) -> float | None:
+    """By how many seconds a timeout fired late; None when it did not fire."""
+    due = timeout.when()
+    return asyncio.get_running_loop().time() - due if timeout.expired() and due is not None else None
+
+
+def _loss(error: BaseException, ended: Exit, *, late: float | None) -> WorkerLostError | None:
+    """What an error says about the worker; None where it says nothing (a caller's cancellation, say).
+
+    A deadline that fired late is none: this program itself stood still (stopped, or starved), and the answer may have been there.
+    """
     match error:
         case WorkerLostError():
             return WorkerLostError(error.cause, error.sentence, detail=error.detail or ended.first_line)
-        case TimeoutError() if expired:
+        case TimeoutError() if late is not None and late > _STOOD_STILL:
+            return WorkerLostError("killed", "was not listened to in time")
+        case TimeoutError() if late is not None:
             return WorkerLostError("deadline", "did not answer in time", detail=ended.first_line)
         case OversizedFrameError():
             return WorkerLostError("output", str(error))
