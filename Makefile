@@ -88,8 +88,8 @@ test-python: build  ## every Python test; the report is build/test-report.xml
 check: check-python check-go check-repository  ## format, lint, types, layers, vet, staticcheck, the house rules
 
 check-python: $(VENV)
-	$(BIN)/ruff format --check
-	$(BIN)/ruff check
+	$(BIN)/ruff format --check src tests bench tools
+	$(BIN)/ruff check src tests bench tools
 	MYPYPATH=tools $(BIN)/mypy src tests bench tools
 	$(BIN)/lint-imports
 
