@@ -17,6 +17,8 @@ from progress import CommandError, Step, run
 
 ROOT = Path(__file__).resolve().parent.parent
 GO = ROOT / ".tools/bin/go"
+MANY = 400
+"""Packages from which on a build is told to be long."""
 
 
 @contextmanager
@@ -47,6 +49,8 @@ def build(module: Path, package: str, output: Path, label: str) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     with Step("building", f"{label:<15}") as step:
         step.total = stale_packages(module, package)
+        if step.total > MANY:
+            step.say(f"{step.total} packages to compile, this first time only; some minutes on two cores")
 
         def count(line: str) -> None:
             step.done += not line.startswith(("go: ", "#", "\t"))

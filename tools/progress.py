@@ -63,6 +63,11 @@ class Step:
         self._ticker.join()
         self._draw("failed" if kind else "done", last=True)
 
+    def say(self, sentence: str) -> None:
+        """A line of its own, beside the step's."""
+        start = "\r\x1b[K" if self._terminal else ""
+        print(f"{start}  {self.verb:<10} {self.subject} {sentence}", flush=True)
+
     def _tick(self) -> None:
         wait = QUIET
         while not self._over.wait(wait):
