@@ -8,10 +8,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"helm.sh/helm/v4/pkg/chart/common"
-	"helm.sh/helm/v4/pkg/chart/loader/archive"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
 
 	"trimtab.dev/renderer/internal/failure"
 	"trimtab.dev/renderer/internal/protocol"
@@ -116,24 +115,16 @@ func (v versionQuestions) Has(name string) bool {
 	return found
 }
 
-// mentionsVersionList looks for ".APIVersions" that is not followed by ".Has", in templates and in values
-// (which templates may evaluate). One too many only makes the render key wider.
+// mentionsVersionList looks for ".APIVersions" that is not followed by ".Has", in all files of the chart and its
+// subcharts and in the values given (which templates may evaluate). One too many only makes the render key wider.
 func (l *loadedChart) mentionsVersionList(given *given) bool {
-	texts := [][]byte{given.inline}
-	for _, file := range l.files {
-		texts = append(texts, file.Data)
-	}
-	for _, text := range given.texts {
-		texts = append(texts, text.content)
-	}
-	return slices.ContainsFunc(texts, takesVersionList) || l.hasArchives()
+	mentioned := takesVersionList(given.inline) || filesTakeVersionList(l.chart)
+	return mentioned || slices.ContainsFunc(given.texts, func(text valuesText) bool { return takesVersionList(text.content) })
 }
 
-// hasArchives tells whether a subchart is packed, so that its templates were not looked at.
-func (l *loadedChart) hasArchives() bool {
-	return slices.ContainsFunc(l.files, func(file *archive.BufferedFile) bool {
-		return strings.HasPrefix(file.Name, "charts/") && strings.HasSuffix(file.Name, ".tgz")
-	})
+func filesTakeVersionList(searched *chart.Chart) bool {
+	return slices.ContainsFunc(searched.Raw, func(file *common.File) bool { return takesVersionList(file.Data) }) ||
+		slices.ContainsFunc(searched.Dependencies(), filesTakeVersionList)
 }
 
 func takesVersionList(text []byte) bool {

@@ -14,7 +14,6 @@ var (
 	templatePlace = regexp.MustCompile(`([^\s():"]+/[^\s():"]+):(\d+)(?::(\d+))?`)
 	yamlLine      = regexp.MustCompile(`line (\d+)`)
 	errorPrefix   = regexp.MustCompile(`^(execution|parse) error (at|in) \([^)]*\): `)
-	sortingError  = regexp.MustCompile(`^YAML parse error on (\S+): `)
 )
 
 // explain turns a template error into one sentence at the innermost place that it names.
@@ -40,17 +39,6 @@ func (l *loadedChart) explain(err error) error {
 	line, _ := strconv.Atoi(innermost[2])
 	column, _ := strconv.Atoi(innermost[3])
 	return result.At(line, column)
-}
-
-// explainSorting is for rendered text that is not YAML; its line is one of the rendered text.
-func (l *loadedChart) explainSorting(err error) error {
-	text := err.Error()
-	match := sortingError.FindStringSubmatch(text)
-	if match == nil {
-		return failure.New(failure.Render, l.location, "the rendered chart is not valid: %s", text)
-	}
-	message := strings.NewReplacer("error converting YAML to JSON: ", "", "yaml: ", "").Replace(strings.TrimPrefix(text, match[0]))
-	return failure.New(failure.Render, l.source(match[1]), "this template renders to text that is not YAML: %s (counted in the rendered text)", message).WithDetail(text)
 }
 
 // explainLoading is for charts that Helm cannot read.

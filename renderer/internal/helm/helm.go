@@ -3,6 +3,7 @@
 package helm
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -12,8 +13,6 @@ import (
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
-	release "helm.sh/helm/v4/pkg/release/v1"
-	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
 
 	"trimtab.dev/renderer/internal/failure"
 	"trimtab.dev/renderer/internal/objects"
@@ -29,13 +28,6 @@ type Environment struct {
 	Random  *random.Source
 }
 
-// Manifest is one rendered YAML document, or a file of them.
-type Manifest struct {
-	Path string // of its template, in the tree
-	Text string
-	CRD  bool
-}
-
 // Render adds the chart's objects to the set: crds/ first, then in Helm's install order, hooks last.
 func Render(view *tree.View, location string, parameters Parameters, environment Environment, set *objects.Set) error {
 	manifests, err := Manifests(view, location, parameters, environment)
@@ -43,11 +35,23 @@ func Render(view *tree.View, location string, parameters Parameters, environment
 		return err
 	}
 	for _, manifest := range manifests {
-		if err := set.AddRendered([]byte(manifest.Text), objects.Origin{Path: manifest.Path, CRD: manifest.CRD}); err != nil {
+		if err := add(manifest, set); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// add puts one document into the set: files of crds/ are read here, with their lines, rendered ones have been read.
+func add(manifest Manifest, set *objects.Set) error {
+	origin := objects.Origin{Path: manifest.Path, Line: manifest.Line, CRD: manifest.CRD}
+	if manifest.CRD {
+		return set.AddYAML([]byte(manifest.Text), origin)
+	}
+	for _, warning := range manifest.Warnings {
+		set.Warn(warning.Path, 0, fmt.Sprintf("%s (in line %d of the rendered document)", warning.Message, warning.Line))
+	}
+	return set.AddValue(manifest.Value, origin)
 }
 
 // Manifests renders the chart at a path of the tree (a directory or a .tgz).
@@ -141,34 +145,6 @@ func first(candidates ...string) string {
 		}
 	}
 	return ""
-}
-
-// sorted gives the rendered files in install order, with crds/ in front and hooks behind.
-func (l *loadedChart) sorted(rendered map[string]string, parameters Parameters) ([]Manifest, error) {
-	for name := range rendered {
-		if strings.HasSuffix(name, "NOTES.txt") {
-			delete(rendered, name)
-		}
-	}
-	hooks, sorted, err := releaseutil.SortManifests(rendered, nil, releaseutil.InstallOrder)
-	if err != nil {
-		return nil, l.explainSorting(err)
-	}
-	var manifests []Manifest
-	if parameters.CRDs != "Skip" {
-		for _, crd := range l.chart.CRDObjects() {
-			manifests = append(manifests, Manifest{Path: l.source(crd.Filename), Text: string(crd.File.Data), CRD: true})
-		}
-	}
-	for _, manifest := range sorted {
-		manifests = append(manifests, Manifest{Path: l.source(manifest.Name), Text: manifest.Content})
-	}
-	for _, hook := range hooks {
-		if !parameters.SkipTests || !slices.Contains(hook.Events, release.HookTest) {
-			manifests = append(manifests, Manifest{Path: l.source(hook.Path), Text: hook.Manifest})
-		}
-	}
-	return manifests, nil
 }
 
 // source maps a template's name ("podinfo/charts/redis/templates/a.yaml") to its path in the tree.

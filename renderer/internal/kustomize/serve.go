@@ -111,7 +111,7 @@ func (f *files) render(kustomization string, reference chartReference, seen outl
 	}
 	var joined strings.Builder
 	for _, manifest := range manifests {
-		if reference.SkipHooks && strings.Contains(manifest.Text, "helm.sh/hook") {
+		if reference.SkipHooks && manifest.Hook != "" {
 			continue
 		}
 		joined.WriteString("---\n" + strings.TrimPrefix(manifest.Text, "---\n") + "\n")

@@ -15,6 +15,29 @@ import (
 	"trimtab.dev/renderer/internal/protocol"
 )
 
+// Document is one document of a stream, as it was read.
+type Document struct {
+	Value    any
+	Line     int // of its first content, 1-based
+	Warnings []protocol.Warning
+}
+
+// Read gives the documents of a YAML stream, without those that are empty. With an error
+// come those before it.
+func Read(stream []byte, path string) ([]Document, error) {
+	var documents []Document
+	for _, doc := range split(stream) {
+		value, warnings, err := parse(doc, path)
+		if err != nil {
+			return documents, err
+		}
+		if value != nil {
+			documents = append(documents, Document{value, doc.line, warnings})
+		}
+	}
+	return documents, nil
+}
+
 // parse reads one document as Kubernetes does (sigs.k8s.io/yaml), integers exact.
 // A key that stands twice is a warning: the last one wins, as in kubectl.
 func parse(doc document, path string) (any, []protocol.Warning, error) {

@@ -44,54 +44,17 @@ func (s *Set) Warn(path string, line int, message string) {
 	s.warnings = append(s.warnings, protocol.Warning{Path: path, Line: line, Message: message})
 }
 
-// AddYAML reads a file of documents, as it stands in the tree: lines are the file's.
+// AddYAML reads a stream of documents.
 func (s *Set) AddYAML(stream []byte, origin Origin) error {
-	return s.addStream(stream, origin, true)
-}
-
-// AddRendered reads text that a template produced: its lines are not those of any file.
-func (s *Set) AddRendered(stream []byte, origin Origin) error {
-	return s.addStream(stream, origin, origin.CRD)
-}
-
-func (s *Set) addStream(stream []byte, origin Origin, linesKnown bool) error {
-	for _, doc := range split(stream) {
-		value, warnings, err := parse(doc, origin.Path)
-		if err != nil {
-			return err
-		}
-		place := Origin{Path: origin.Path, Line: doc.line, CRD: origin.CRD}
-		if !linesKnown {
-			place.Line = 0
-			warnings = withoutLines(warnings)
-		}
-		s.warnings = append(s.warnings, warnings...)
-		if value == nil {
-			continue
-		}
-		if err := s.AddValue(value, place); err != nil {
+	documents, err := Read(stream, origin.Path)
+	for _, document := range documents {
+		s.warnings = append(s.warnings, document.Warnings...)
+		origin.Line = document.Line
+		if err := s.AddValue(document.Value, origin); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// withoutLines says of warnings about rendered text that their lines are counted there.
-func withoutLines(warnings []protocol.Warning) []protocol.Warning {
-	for index := range warnings {
-		warnings[index].Message += " (lines counted in the rendered text)"
-		warnings[index].Line = 0
-	}
-	return warnings
-}
-
-// AddJSON reads one JSON value; numbers are brought into Kubernetes' form.
-func (s *Set) AddJSON(text []byte, origin Origin) error {
-	value, err := DecodeJSON(text)
-	if err != nil {
-		return failure.New(failure.Render, origin.Path, "is not valid JSON: %s", err).At(origin.Line, 0)
-	}
-	return s.AddValue(value, origin)
+	return err
 }
 
 // AddValue adds one object, or each item of a list. The value is changed in place.

@@ -79,7 +79,7 @@ func TestH2RecursionEnds(t *testing.T) {
 		{"required", chart("\n\n  {{ required \"say what\" .Values.x }}", nil), request{}, failure.Render, "say what", "app/templates/a.yaml:3"},
 		{"nil pointer in a helper", chart(`{{ include "x" . }}`, treetest.Files{"app/templates/_x.tpl": "\n{{ define \"x\" }}\n{{ .Values.a.b.c }}{{ end }}"}), request{}, failure.Render, "nil pointer", "app/templates/_x.tpl:3"},
 		{"syntax", chart("a: 1\n{{ if }}", nil), request{}, failure.Render, "missing value for if", "app/templates/a.yaml:2"},
-		{"not YAML", chart("a: b: c\n", nil), request{}, failure.Render, "renders to text that is not YAML", ""},
+		{"not YAML", chart("a: b: c\n", nil), request{}, failure.Render, "renders to text that is not valid YAML: mapping values", ""},
 		{"lines of an empty file", chart(`{{ range .Files.Lines "absent" }}{{ end }}{{ fail "reached" }}`, nil), request{}, failure.Render, "reached", ""},
 		{"missing dependency", chart("", treetest.Files{"app/Chart.yaml": chartFile + "dependencies:\n- {name: redis, version: 17.x, repository: https://example.com}\n"}), request{}, failure.Unsupported, "redis 17.x", "app/Chart.yaml:0"},
 		{"library chart", chart("", treetest.Files{"app/Chart.yaml": chartFile + "type: library\n"}), request{}, failure.Unsupported, "library", ""},

@@ -176,10 +176,10 @@ func TestHelmOrder(t *testing.T) {
 		}
 		return strings.Join(kinds, " ")
 	}
-	if got := kinds(""); got != "CustomResourceDefinition//true/2 Namespace//false/0 Service//false/0 Job/test/false/0" {
+	if got := kinds(""); got != "CustomResourceDefinition//true/2 Namespace//false/12 Service//false/2 Job/test/false/6" {
 		t.Error(got)
 	}
-	if got := kinds(`{"crds":"Skip","skipTests":true}`); got != "Namespace//false/0 Service//false/0" {
+	if got := kinds(`{"crds":"Skip","skipTests":true}`); got != "Namespace//false/12 Service//false/2" {
 		t.Error(got)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 // session is a worker at the other end of two pipes, and a parent that serves a store of objects.
 type session struct {
-	t          *testing.T
+	t          testing.TB
 	connection *frame.Connection
 	store      treetest.Store
 	plaintexts map[string]string // by path, for want-decrypted
@@ -30,7 +30,7 @@ type outcome struct {
 }
 
 // newSession starts a worker in a goroutine; it ends with the test.
-func newSession(t *testing.T) *session {
+func newSession(t testing.TB) *session {
 	t.Helper()
 	kustomize.Disarm()
 	toWorker, fromParent := io.Pipe()
