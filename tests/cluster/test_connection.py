@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.support.clock import EPOCH, SkippingClock
+from tests.support.scripted import connect_proxy
 
 from trimtab.cli.devcluster import DevCluster
 from trimtab.cluster import errors
@@ -252,3 +253,38 @@ async def test_a_certificate_can_come_from_a_command(devcluster: DevCluster, tmp
     content["users"][0]["user"] = {"exec": {"command": plugin(tmp_path, status).command, "apiVersion": "client.authentication.k8s.io/v1"}}
     async with Client(load_kubeconfig(write(tmp_path / "c", content), allow_exec=True)) as client:
         await client.request("GET", "/api/v1/namespaces/default")
+
+
+async def test_a_proxy_is_used(devcluster: DevCluster, tmp_path: Path) -> None:
+    """proxy-url: the server is reached through it, and its certificate is checked all the same."""
+    content = yaml.safe_load(devcluster.kubeconfig.read_text())
+    async with connect_proxy() as (url, asked):
+        content["clusters"][0]["cluster"]["proxy-url"] = url
+        async with Client(load_kubeconfig(write(tmp_path / "c", content))) as client:
+            await client.request("GET", "/version")
+        assert asked == [f"CONNECT {devcluster.server.removeprefix('https://')} HTTP/1.1"]
+
+
+def test_the_environments_proxy_is_used_but_not_for_loopback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """$HTTPS_PROXY and $NO_PROXY count, as they do for kubectl."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://p.example:3128")
+    monkeypatch.setenv("NO_PROXY", "near.example")
+    servers = {"https://one.example": "http://p.example:3128", "https://near.example": "", "https://127.0.0.1:6443": ""}
+    for server, proxy in servers.items():
+        assert load_kubeconfig(write(tmp_path / "c", config(cluster={"server": server}))).proxy == proxy
+
+
+@pytest.mark.parametrize("parts", [{"certificate-authority-data": "bm9uZQ=="}, {"certificate-authority-data": "/w=="}])
+async def test_certificates_that_are_none_are_said_on_opening(tmp_path: Path, parts: dict[str, str]) -> None:
+    """Before anything is sent."""
+    client = Client(load_kubeconfig(write(tmp_path / "c", config(cluster=parts))))
+    with pytest.raises(InputError, match=r"certificates for one .* cannot be used"):
+        async with client:
+            pass
+
+
+async def test_a_given_authority_is_the_only_one(devcluster: DevCluster) -> None:
+    """With a CA in the kubeconfig the system's authorities are not trusted besides."""
+    context = load_kubeconfig(devcluster.kubeconfig).tls(Credential())
+    assert context is not None
+    assert len(context.get_ca_certs()) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -205,3 +206,58 @@ async def test_an_object_that_cannot_be_understood_stops_nobody(cluster: Client,
     assert (namespace, "good") in store
     assert (namespace, "bad") not in store
     assert store.statistics().misunderstood == 1
+
+
+async def test_a_restored_backup_is_believed(tmp_path: Path) -> None:
+    """Etcd is put back to an earlier day: versions run backwards, and the picture becomes the server's, nobody else's."""
+    running = start_devcluster(tmp_path / "dc")
+    try:
+        async with support.open_client(running.kubeconfig) as client:
+            await apply(client, config_map("old", "default"), CONFIG_MAPS)
+            running.stop()
+            shutil.copytree(
+                tmp_path / "dc", tmp_path / "backup", ignore=lambda _, names: [name for name in names if name.endswith(".sock")]
+            )
+            await asyncio.to_thread(running.restart)
+            async with followed(client, silent_after=20) as (store, reflector):
+                await store.wait_synced()
+                for number in range(300):
+                    await apply(client, config_map("new", "default", {"n": str(number)}), CONFIG_MAPS)
+                await equal(store, client)
+                running.kill()
+                shutil.rmtree(tmp_path / "dc")
+                shutil.copytree(tmp_path / "backup", tmp_path / "dc")
+                await asyncio.to_thread(running.restart)
+                await until(lambda: ("default", "new") not in store, within=60)
+                await equal(store, client)
+                assert ("default", "old") in store
+                assert reflector.statistics().lists == 2
+    finally:
+        running.stop()
+
+
+async def test_a_flapping_network_loses_nothing(devcluster: DevCluster, cluster: Client, namespace: str) -> None:
+    """Connections are cut every few moments while objects change: in the end the picture is the server's."""
+    async with Relay(devcluster.server) as relay:
+        connection = structs.replace(load_kubeconfig(devcluster.kubeconfig), server=f"https://127.0.0.1:{relay.port}")
+        async with Client(connection) as client, followed(client, namespace=namespace) as (store, reflector):
+            await store.wait_synced()
+            changing = asyncio.create_task(churn(cluster, namespace, names=30, steps=300, seed=3))
+            while not changing.done():
+                await asyncio.sleep(0.1)
+                relay.cut()
+            await changing
+            await equal(store, cluster, namespace=namespace)
+            assert reflector.statistics().watches > 2
+            assert reflector.statistics().lists == 1
+
+
+@pytest.mark.parametrize("connections", [1, 2, 8, 64])
+async def test_any_ratio_of_workers_to_connections_finishes(devcluster: DevCluster, namespace: str, connections: int) -> None:
+    """Sixty-four workers on one connection, or on as many: everything is written, nothing waits for ever."""
+    async with support.open_client(devcluster.kubeconfig, connections=connections) as client:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            for number in range(64):
+                group.create_task(apply(client, config_map(f"w{number}", namespace), CONFIG_MAPS))
+        assert client.statistics().requests["apply"] == 64
+        assert client.statistics().active == client.statistics().waiting == 0

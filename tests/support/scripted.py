@@ -181,6 +181,7 @@ class Relay:
         self._open = asyncio.Event()
         self._open.set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -199,6 +200,11 @@ class Relay:
         """From now on nothing comes through, in either direction, and nobody is told."""
         self._open.clear()
 
+    def cut(self) -> None:
+        """Break every connection there is; new ones may be made."""
+        for writer in self._writers:
+            writer.transport.abort()
+
     def resume(self) -> None:
         """New bytes come through again."""
         self._open.set()
@@ -207,6 +213,7 @@ class Relay:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._writers.add(writer)
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
             with suppress(asyncio.CancelledError):
@@ -214,6 +221,7 @@ class Relay:
             far_writer.close()
         finally:
             self._tasks.discard(task)
+            self._writers.discard(writer)
             writer.close()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -225,3 +233,32 @@ class Relay:
                 writer.write(chunk)
                 await writer.drain()
         writer.close()
+
+
+@asynccontextmanager
+async def connect_proxy() -> AsyncGenerator[tuple[str, list[str]]]:
+    """An HTTP proxy that knows CONNECT: its URL, and what it was asked to connect to."""
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first, *_ = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        asked.append(first)
+        host, _, port = first.split(" ")[1].rpartition(":")
+        far_reader, far_writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while chunk := await reader.read(65536):
+            writer.write(chunk)
+            await writer.drain()
+    writer.close()

@@ -31,6 +31,7 @@ from trimtab.cluster.connection import Connection
 from trimtab.cluster.credentials import Credential
 from trimtab.cluster.retries import RetryBudget, RetryPolicy
 from trimtab.core.clock import Clock, SystemClock
+from trimtab.core.errors import InputError
 
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
@@ -124,7 +125,10 @@ class Client:
         self._identity: tuple[Credential, ssl.SSLContext | None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Open the sessions; nothing is sent yet."""
+        """Open the sessions; nothing is sent yet. Raises InputError when the connection's certificates cannot be used."""
+        credential = self.connection.credentials.cached()
+        if credential is not None:
+            self._identity = (credential, self.connection.tls(credential))
         self._sessions = [self._session(), self._session()]
         return self
 
@@ -259,7 +263,10 @@ class Client:
         """Put the credential of the moment into `headers`, and its certificate under TLS."""
         credential = self.connection.credentials.cached() or await self.connection.credentials.renew()
         if self._identity is None or self._identity[0] is not credential:
-            self._identity = (credential, self.connection.tls(credential))
+            try:
+                self._identity = (credential, self.connection.tls(credential))
+            except InputError as error:
+                raise errors.NotSentError(str(error)) from error
         if credential.token:
             headers["Authorization"] = f"Bearer {credential.token}"
         return credential

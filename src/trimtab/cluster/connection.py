@@ -43,17 +43,21 @@ class Connection(Struct, frozen=True):
         """The TLS settings for this server and credential; None for plain http. Raises InputError when a certificate is none."""
         if not self.server.startswith("https://"):
             return None
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+        try:
+            return self._tls(credential)
+        except (ssl.SSLError, ValueError) as error:
+            raise InputError(f"The certificates for {self.name} ({self.server}) cannot be used: {error}.") from error
+
+    def _tls(self, credential: Credential) -> ssl.SSLContext:
+        # With a CA of its own given, no other authority is trusted; without, the system's are.
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cadata=self.authority.decode("ascii") or None)
+        # Python 3.13 asks of CAs what RFC 5280 asks; those of many running clusters lack a key identifier.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if not self.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        try:
-            if self.authority:
-                context.load_verify_locations(cadata=self.authority.decode("ascii"))
-            if credential.certificate:
-                _load_certificate(context, credential)
-        except (ssl.SSLError, ValueError) as error:
-            raise InputError(f"The certificates for {self.name} ({self.server}) cannot be used: {error}.") from error
+        if credential.certificate:
+            _load_certificate(context, credential)
         return context
 
 
@@ -184,4 +188,4 @@ def _load_certificate(context: ssl.SSLContext, credential: Credential) -> None:
     with tempfile.NamedTemporaryFile(prefix="trimtab-") as file:
         file.write(credential.certificate + b"\n" + credential.key)
         file.flush()
-        context.load_cert_chain(file.name)
+        context.load_cert_chain(file.name, password=lambda: "")  # an encrypted key is an error, not a question on the terminal

@@ -7,6 +7,8 @@ sends what exists and then says so with a bookmark), or by pages where the serve
 - 410, an ERROR event, or a resourceVersion that runs backwards (a server restored from a backup): the state is taken anew, once.
 - Silence longer than `silent_after` (bookmarks come about each minute): the watch is taken for dead and opened again. A peer that
   vanished without a word is noticed earlier, by the kernel's keep-alive (see `client.py`).
+- After silence or a broken connection the server is first asked for its present version, by a list of one: a server restored from a
+  backup is behind us, and a watch from our version would be silent for as long as it takes to catch up.
 - 401, 403, 404, 405: the handler is told `unreadable`, keeps what it has, and it is tried again slowly: "could not read" is never
   "empty". An unreachable server is told after three failures in a row.
 
@@ -134,6 +136,8 @@ class Reflector(Generic[T]):
         self._accept, self._accept_list = (PARTIAL, PARTIAL_LIST) if metadata_only else (JSON, JSON)
         self._synced = asyncio.Event()
         self._readable = True
+        self._doubtful = False
+        """Whether the server may be another than the one that we know the version of."""
         self._version = ""
         self._offered = True
         """Whether this server is thought to offer WatchList: false from its first refusal on."""
@@ -188,6 +192,7 @@ class Reflector(Generic[T]):
                 self._tell(error)
                 return self._pause(SLOWLY, after=self._failures)
             case _:
+                self._doubtful = True
                 if self._failures >= _PATIENCE or not self._synced.is_set():
                     self._tell(error)
                 return max(error.retry_after or 0.0, self._pause(QUICKLY, after=self._failures))
@@ -219,6 +224,8 @@ class Reflector(Generic[T]):
     async def _watch(self) -> None:
         """One watch until it ends: from the last resourceVersion, or with the whole state first where none is known."""
         initial: list[T] | None = None if self._version else []
+        if self._version and self._doubtful:
+            await self._probe()
         self._watches += 1
         async with self._client.stream(self._path, query=self._query(), accept=self._accept) as stream:
             if initial is None:
@@ -231,6 +238,13 @@ class Reflector(Generic[T]):
                     if self._slice_is_over():
                         await asyncio.sleep(0)
 
+    async def _probe(self) -> None:
+        """Ask for the server's present version. Raises _RelistError when it is older than ours."""
+        answer = await self._client.request("GET", self._path, query=[("limit", "1")], accept=PARTIAL_LIST, verb="list")
+        _, version, _ = objects.read_page(answer.body, self._path)
+        self._check_order(version)
+        self._doubtful = False
+
     async def _read(self, stream: Stream, *, initial: bool) -> bytes:
         """The next bytes; nothing at the end, and nothing when silent for too long.
 
@@ -242,6 +256,7 @@ class Reflector(Generic[T]):
         except TimeoutError:
             self._silences += 1
             if not initial:
+                self._doubtful = True
                 return b""
             self._offered = False
             raise _RelistError from None
@@ -288,10 +303,17 @@ class Reflector(Generic[T]):
         self._handler.synced()
 
     def _advance(self, version: str) -> None:
-        """Remember how far we are. Raises _RelistError when that is backwards: the server's history is not the one that we know."""
+        """Remember how far we are. Raises _RelistError when that is backwards."""
+        self._check_order(version)
+        self._version = version or self._version
+
+    def _check_order(self, version: str) -> None:
+        """Raise _RelistError when `version` is older than ours: the server's history is not the one that we know.
+
+        Versions of one kind compare as decimal numbers (KEP-5504); where a server's are none, nothing is said.
+        """
         if version.isdigit() and self._version.isdigit() and int(version) < int(self._version):
             raise _RelistError
-        self._version = version or self._version
 
     def _refused(self, status: msgspec.Raw) -> Exception:
         """An ERROR event as an exception: whatever it says, the state is taken anew."""
