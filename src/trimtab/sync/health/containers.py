@@ -54,7 +54,7 @@ def _container(container: Object, *, always: bool, endless: bool) -> Health | No
     if "waiting" in state:
         return _waiting(mapping(state, "waiting"), mapping(container, "lastState", "terminated"))
     ended = mapping(state, "terminated")
-    failed = number(ended, "exitCode") != 0 or text(ended, "reason") in {"OOMKilled", "Error"}
+    failed = number(ended, "exitCode") != 0
     if not ended or (not failed and not always):
         return None
     if not endless:

@@ -7,7 +7,7 @@ an honest "Progressing", never the watch.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 Object = dict[str, Any]
 """A Kubernetes object, or a part of one, as decoded JSON."""
@@ -64,7 +64,7 @@ def conditions(live: Object) -> dict[str, Object]:
     return {text(item, "type"): item for item in objects(mapping(live, "status"), "conditions")}
 
 
-def holds(condition: Object | None) -> bool:
+def holds(condition: Object | None) -> TypeGuard[Object]:
     """Whether a condition is there and True."""
     return condition is not None and condition.get("status") == "True"
 

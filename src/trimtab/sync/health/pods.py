@@ -37,7 +37,7 @@ def _running(live: Object) -> Health:
     if text(mapping(live, "spec"), "restartPolicy") in {"Never", "OnFailure"}:
         return Health("Progressing", RUNNING, "is running, to its end")
     resize = known.get("PodResizePending")
-    if resize is not None and holds(resize):
+    if holds(resize):
         reason = text(resize, "reason") or "Deferred"
         said = f"cannot be resized on its node: {quote(text(resize, 'message'))}"
         return Health("Degraded" if reason == "Infeasible" else "Progressing", f"Resize{reason}", said)
@@ -49,7 +49,7 @@ def _running(live: Object) -> Health:
 def _why_not_ready(live: Object, known: dict[str, Object]) -> str:
     """A container that is not ready, a readiness gate that nobody opened, or what the Ready condition says."""
     disruption = known.get("DisruptionTarget")
-    if disruption is not None and holds(disruption):
+    if holds(disruption):
         return f"is to leave its node: {quote(text(disruption, 'message')) or text(disruption, 'reason')}"
     waiting = containers.unready(live)
     if waiting:

@@ -57,7 +57,7 @@ def _stopped(live: Object, *, surging: bool) -> Health | None:
 
 def _creation_failure(condition: Object | None) -> Health | None:
     """What a ReplicaFailure condition says: quota, admission, pod security. The API's sentence names the pod and the limit."""
-    if condition is None or not holds(condition):
+    if not holds(condition):
         return None
     message = text(condition, "message")
     reason = creation_reason(message, text(condition, "reason")) or "ReplicaFailure"
