@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.plan.samples import OBJECTS, OURS, Owned, entry, live, member, sample
 
-from trimtab.plan.fields import Path, difference, item, path, tree
-from trimtab.plan.projection import entry_of, lookup, project, projection_digest, remove
+from trimtab.plan.fields import Fields, Path, difference, item, path, tree
+from trimtab.plan.projection import entry_of, lookup, owned_values, project, projection_digest, remove
 
 pytestmark = pytest.mark.fast
 
@@ -36,7 +36,7 @@ def test_a_field_that_we_do_not_own_is_not_seen(owned: Owned, data: st.DataObjec
     assume(foreign[-1].startswith("f:") and foreign[-1] != "f:name")
     theirs = tree([foreign])
     ours = difference(fields, theirs)
-    assert project(changed(body, foreign), ours, others=[theirs]) == project(body, ours, others=[theirs])
+    assert owned_values(changed(body, foreign), ours, [theirs]) == owned_values(body, ours, [theirs])
 
 
 @given(OBJECTS, st.data())
@@ -46,6 +46,7 @@ def test_a_field_that_we_own_is_seen(owned: Owned, data: st.DataObject) -> None:
     mine = data.draw(member(fields))
     assume(mine[-1].startswith("f:"))
     assert project(changed(body, mine), fields) != project(body, fields)
+    assert owned_values(changed(body, mine), fields, []) != owned_values(body, fields, [])
 
 
 def changed(body: dict[str, Any], at: Path) -> dict[str, Any]:
@@ -98,6 +99,21 @@ def test_what_others_put_into_an_empty_map_of_ours_is_theirs() -> None:
     before = live({"apiVersion": "apps/v1", "metadata": {"annotations": {}}}, ours)
     after = live({"apiVersion": "apps/v1", "metadata": {"annotations": {"revision": "2"}}}, ours, theirs)
     assert digest(before) == digest(after)
+
+
+def test_an_empty_map_that_leaves_our_entry_is_seen() -> None:
+    """`emptyDir: {}` replaced by a `hostPath`: the value was empty before and is absent now, but it is not ours any more."""
+    item_fields: dict[str, Any] = {".": {}, "f:name": {}, "f:emptyDir": {}}
+    before = live(
+        {"apiVersion": "v1", "volumes": [{"name": "a", "emptyDir": {}}]},
+        entry(OURS, {"f:volumes": {'k:{"name":"a"}': item_fields}}, operation="Apply", api_version="v1"),
+    )
+    left: Fields = {"f:volumes": {'k:{"name":"a"}': {".": {}, "f:name": {}}}}
+    after = live(
+        {"apiVersion": "v1", "volumes": [{"name": "a", "hostPath": {"path": "/"}}]},
+        entry(OURS, left, operation="Apply", api_version="v1"),
+    )
+    assert digest(before) != digest(after)
 
 
 def test_an_atomic_map_is_ours_as_a_whole() -> None:

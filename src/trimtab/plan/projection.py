@@ -13,6 +13,9 @@ from typing import Any
 from trimtab.core.digests import digest_of
 from trimtab.plan.fields import SELF, Fields, Path, descend, key_of, value_of
 
+Others = Sequence[Fields] | None
+"""The sets of the object's other managers; None where the plain values are wanted."""
+
 Trail = tuple[Any, str] | None
 """The way down to where a projection stands: (trail to the parent, step). Linked, because it is needed only at rare leaves."""
 
@@ -37,35 +40,43 @@ def projection_digest(live: Mapping[str, Any], *, manager: str, api_version: str
     if fields is None:
         return ""
     others = [e["fieldsV1"] for e in live["metadata"]["managedFields"] if e.get("fieldsV1") is not fields and "fieldsV1" in e]
-    return digest_of(project(live, fields, others=others))
+    return digest_of(owned_values(live, fields, others))
 
 
-def project(live: Any, fields: Fields, *, others: Sequence[Fields] = ()) -> Any:
-    """The live values at exactly these fields; lists keep their live order. A field that is not there is left out.
+def project(live: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+    """The live values at exactly these fields; lists keep their live order. A field that is not there is left out."""
+    return _map(live, fields, None, None)
+
+
+def owned_values(live: Mapping[str, Any], fields: Fields, others: Sequence[Fields]) -> dict[str, Any]:
+    """The projection as it is compared: what others do inside a map or list of ours makes no difference where it is theirs.
 
     Owning a map or list without children in the set owns its whole value where it is atomic (a Service's `selector`, `args`). Where it
-    is not (an applied `annotations: {}`), what others put inside is theirs: `others`, the sets of the object's other managers, tell the
-    two apart, because nobody can own a part of an atomic value.
+    is not (an applied `annotations: {}`), what is put inside belongs to who put it: `others`, the sets of the object's other managers,
+    tell the two apart, because nobody can own a part of an atomic value. So empty and filled by others are the same here. (Where the
+    API server keeps no empty map at all, as with annotations, it is in our entry until the object is next written, and in no value.)
     """
     return _map(live, fields, others, None)
 
 
-def _map(live: Mapping[str, Any], fields: Fields, others: Sequence[Fields], trail: Trail) -> dict[str, Any]:
+def _map(live: Mapping[str, Any], fields: Fields, others: Others, trail: Trail) -> dict[str, Any]:
     result = {}
     for step, below in fields.items():
         name = step[2:]
         if step != SELF and name in live:
             held = live[name]
             if below:
-                result[name] = _inside(held, below, others, (trail, step))
-            elif type(held) in {dict, list} and held and others:
+                inside = _inside(held, below, others, (trail, step))
+                if inside or SELF in below:
+                    result[name] = inside
+            elif others is not None and type(held) in {dict, list}:
                 result[name] = _whole(held, others, (trail, step))
             else:
                 result[name] = held
     return result
 
 
-def _inside(live: Any, fields: Fields, others: Sequence[Fields], trail: Trail) -> Any:
+def _inside(live: Any, fields: Fields, others: Others, trail: Trail) -> Any:
     if type(live) is dict:
         return _map(live, fields, others, trail)
     if type(live) is list:
@@ -73,7 +84,7 @@ def _inside(live: Any, fields: Fields, others: Sequence[Fields], trail: Trail) -
     return live
 
 
-def _list(live: list[Any], fields: Fields, others: Sequence[Fields], trail: Trail) -> list[Any]:
+def _list(live: list[Any], fields: Fields, others: Others, trail: Trail) -> list[Any]:
     kind = next((step[0] for step in fields if step != SELF), SELF)
     if kind == "k":
         return _keyed(live, fields, others, trail)
@@ -84,7 +95,7 @@ def _list(live: list[Any], fields: Fields, others: Sequence[Fields], trail: Trai
     return [_whole_or_inside(live[at], f"i:{at}", fields, others, trail) for at in places if at < len(live)]
 
 
-def _keyed(live: list[Any], fields: Fields, others: Sequence[Fields], trail: Trail) -> list[Any]:
+def _keyed(live: list[Any], fields: Fields, others: Others, trail: Trail) -> list[Any]:
     """Items by key. Key fields are alike within one list, so the first step tells their names."""
     names: tuple[str, ...] = ()
     wanted: dict[tuple[Any, ...], str] = {}
@@ -100,18 +111,22 @@ def _keyed(live: list[Any], fields: Fields, others: Sequence[Fields], trail: Tra
     return result
 
 
-def _whole_or_inside(held: Any, step: str, fields: Fields, others: Sequence[Fields], trail: Trail) -> Any:
+def _whole_or_inside(held: Any, step: str, fields: Fields, others: Others, trail: Trail) -> Any:
     below = fields[step]
     return _inside(held, below, others, (trail, step)) if below else _whole(held, others, (trail, step))
 
 
-def _whole(held: Any, others: Sequence[Fields], trail: Trail) -> Any:
-    """An atomic value as it is; of a map or list that others own parts of, only that it is there."""
-    if not others or not held or type(held) not in {dict, list}:
+def _whole(held: Any, others: Others, trail: Trail) -> Any:
+    """An atomic value as it is; of a map or list that is empty, or that others own parts of, only that it is ours."""
+    if others is None or type(held) not in {dict, list}:
         return held
-    steps = _steps(trail)
-    shared = any(below and below.keys() != {SELF} for below in (descend(other, steps) for other in others))
-    return type(held)() if shared else held
+    return {} if not held or _shared(others, _steps(trail)) else held
+
+
+def _shared(others: Sequence[Fields], steps: Path) -> bool:
+    """Whether anybody owns something inside the field at a path."""
+    found = (descend(fields, steps) for fields in others)
+    return any(below and below.keys() != {SELF} for below in found)
 
 
 def _steps(trail: Trail) -> Path:
