@@ -3,6 +3,7 @@
 package helm
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"slices"
@@ -75,7 +76,7 @@ func Manifests(view *tree.View, location string, parameters Parameters, environm
 	if err != nil {
 		return nil, err
 	}
-	rendered, err := engine.Engine{CustomTemplateFuncs: environment.Random.Functions()}.Render(loaded.chart, values)
+	rendered, err := engine.Engine{CustomTemplateFuncs: environment.Random.Functions()}.RenderWithContext(context.Background(), loaded.chart, values)
 	if err != nil {
 		return nil, loaded.explain(err)
 	}
