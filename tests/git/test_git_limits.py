@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import struct
 import time
 import zlib
@@ -42,9 +43,9 @@ async def test_g5_a_fetch_over_its_cap_fails_and_gives_the_disk_back(fleet: Flee
 async def test_g5_a_blob_that_inflates_is_fetched_small_and_refused_when_read(
     fleet: Fleet, make_mirror: MirrorMaker, command: bool
 ) -> None:
-    """256 MiB of zeros: the rest of the commit is served as before."""
+    """80 MiB of zeros: the rest of the commit is served as before."""
     mirror = make_mirror(fleet.url, command=command)
-    await fleet.push({"bomb": b"\0" * (256 << 20), "a": b"1"})
+    await fleet.push({"bomb": b"\0" * (80 << 20), "a": b"1"})
     await mirror.resolve(MAIN)
     bomb, good = (await fleet.git("rev-parse", "HEAD:bomb", "HEAD:a")).splitlines()
     with pytest.raises(LimitError):
@@ -101,18 +102,25 @@ async def test_g5_a_delta_chain_of_ten_thousand_is_read(tmp_path: Path) -> None:
     await reader.close()
 
 
-@pytest.mark.parametrize("count", [3, 300])
-async def test_g5_a_pack_that_is_cut_off_leaves_nothing(tmp_path: Path, count: int) -> None:
-    """Half an answer is an error for loose objects and packs alike."""
+@pytest.mark.parametrize("ballast", [0, 200], ids=["unpacked", "indexed"])
+async def test_g5_a_delta_that_asks_for_gigabytes_is_an_error(tmp_path: Path, ballast: int) -> None:
+    """A pack of a few kilobytes whose deltas copy a MiB a hundred times, twice: ten GiB that are never had."""
     repos.git(tmp_path, "init", "-q", "--bare")
-    pack, deepest, _ = _chain(count)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    with pytest.raises(GitError, match=r"memory|git"):
+        await store_pack(tmp_path, _pieces(_bomb(ballast)), MirrorLimits())
+    assert max(before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) <= 2 << 20
+
+
+@pytest.mark.parametrize("count", [3, 300])
+async def test_g5_a_pack_that_is_cut_off_is_an_error(tmp_path: Path, count: int) -> None:
+    """Half an answer is an error for loose objects and packs alike, and no part of a pack counts."""
+    repos.git(tmp_path, "init", "-q", "--bare")
+    pack, _, _ = _chain(count)
     for damaged in (pack[: len(pack) // 2], pack[:-20] + bytes(20), b"", b"PACK"):
         with pytest.raises(GitError):
             await store_pack(tmp_path, _pieces(damaged), MirrorLimits())
-    reader = ObjectReader(tmp_path)
-    with pytest.raises(MissingObjectError):
-        await reader.read(deepest)
-    await reader.close()
+    assert not list((tmp_path / "objects/pack").glob("*.pack"))
 
 
 async def _pieces(content: bytes) -> AsyncIterator[bytes]:
@@ -131,6 +139,29 @@ def _chain(count: int) -> tuple[bytes, str, bytes]:
         entries.append(_header(7, len(delta)) + base + zlib.compress(delta))
     body = b"PACK" + struct.pack(">II", 2, count) + b"".join(entries)
     return body + hashlib.sha1(body).digest(), hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest(), content
+
+
+def _bomb(ballast: int) -> bytes:
+    """A pack: one MiB of zeros, a delta that copies it a hundred times, and one that copies that a hundred times again."""
+    small, entries = bytes(1 << 20), [_header(3, 1 << 20) + zlib.compress(bytes(1 << 20))]
+    entries += [_header(3, 4) + zlib.compress(b"%04d" % number) for number in range(ballast)]
+    size = len(small)
+    base = hashlib.sha1(b"blob %d\0" % size + small).digest()
+    for _ in range(2):
+        copies = (b"\xf0\x00\x00\x10" * (size >> 20)) * 100
+        delta = _varint(size) + _varint(size * 100) + copies
+        entries.append(_header(7, len(delta)) + base + zlib.compress(delta))
+        size *= 100
+        base = _zeros_id(size)
+    body = b"PACK" + struct.pack(">II", 2, len(entries)) + b"".join(entries)
+    return body + hashlib.sha1(body).digest()
+
+
+def _zeros_id(size: int) -> bytes:
+    digest = hashlib.sha1(b"blob %d\0" % size)
+    for _ in range(min(size, 200 << 20) >> 20):
+        digest.update(bytes(1 << 20))
+    return digest.digest()
 
 
 def _header(kind: int, size: int) -> bytes:

@@ -59,10 +59,10 @@ async def test_a_missing_object_is_an_error_and_harms_no_other(work: Path, reade
 
 
 async def test_g5_an_object_over_the_cap_is_refused_unread(work: Path, reader: ObjectReader) -> None:
-    """A bomb of 256 MiB, 260 KiB when packed, costs an error; the next read is served."""
-    oid = repos.git(work, "hash-object", "-w", "--stdin", given=b"\0" * (256 << 20))
+    """A bomb of 80 MiB, 80 KiB when packed, costs an error; the next read is served."""
+    oid = repos.git(work, "hash-object", "-w", "--stdin", given=b"\0" * (80 << 20))
     before = _peak_kib()
-    with pytest.raises(LimitError, match=str(256 << 20)):
+    with pytest.raises(LimitError, match=str(80 << 20)):
         await reader.read(oid)
     assert _peak_kib() - before < 32 << 10
     assert (await reader.read(_blob(work, "a"))).content == b"one\n"

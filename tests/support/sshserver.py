@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shlex
 from pathlib import Path
+from typing import Protocol
 
 import asyncssh
 
@@ -55,5 +57,27 @@ class SshServer:
         git = await asyncio.create_subprocess_exec(
             "git", _SERVICES[service], directory, stdin=pipe, stdout=pipe, stderr=pipe, env=variables
         )
-        await process.redirect(stdin=git.stdin, stdout=git.stdout, stderr=git.stderr)
+        assert git.stdin
+        assert git.stdout
+        assert git.stderr
+        asking = asyncio.create_task(_pump(process.stdin, git.stdin))
+        await asyncio.gather(_pump(git.stdout, process.stdout), _pump(git.stderr, process.stderr))
         process.exit(await git.wait())
+        await asking
+
+
+class _Source(Protocol):
+    """What bytes can be read from."""
+
+    async def read(self, n: int = -1, /) -> bytes:
+        """Some bytes; none at the end."""
+        ...
+
+
+async def _pump(source: _Source, sink: asyncio.StreamWriter | asyncssh.SSHWriter[bytes]) -> None:
+    """Copy until the end of `source` or of the connection."""
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while piece := await source.read(1 << 16):
+            sink.write(piece)
+            await sink.drain()
+        sink.write_eof()

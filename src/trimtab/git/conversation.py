@@ -16,7 +16,7 @@ from typing import Protocol
 
 from trimtab.core.errors import TrimtabError
 from trimtab.git.errors import GitError
-from trimtab.git.process import environment, kill_group
+from trimtab.git.process import bounded, environment, kill_group
 
 IDLE_SECONDS = 60.0
 _ATTEMPTS = 2
@@ -104,7 +104,7 @@ class Conversation:
     async def _start(self) -> None:
         try:
             transport, listener = await asyncio.get_running_loop().subprocess_exec(
-                lambda: _Listener(self), *self._command, env=environment(), start_new_session=True
+                lambda: _Listener(self), *bounded(self._command), env=environment(), start_new_session=True
             )
         except OSError as error:
             while self._pending:

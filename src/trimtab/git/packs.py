@@ -36,9 +36,9 @@ async def store_pack(directory: Path, pack: AsyncIterator[bytes], limits: Mirror
         deadline=limits.fetch_seconds,
         file_cap=limits.pack_bytes,
     )
+    if finished.over_file_cap:
+        raise LimitError(f"A fetch brought more than {limits.pack_bytes} bytes.")
     if finished.status:
-        if "exceeds maximum allowed size" in finished.errors or "File too large" in finished.errors:
-            raise LimitError(f"A fetch brought more than {limits.pack_bytes} bytes.")
         raise explain(finished, "Storing what the Git server sent")
 
 

@@ -30,7 +30,10 @@ Config = Mapping[str, str]
 LOCKED_DOWN: Config = {
     "core.hooksPath": "/dev/null",
     "core.fsmonitor": "false",
-    "core.bigFileThreshold": "16m",  # larger blobs are streamed, so a bomb costs no memory
+    "core.bigFileThreshold": "16m",  # larger blobs are streamed
+    "core.packedGitWindowSize": "32m",  # with the next two, a large mirror fits into MEMORY_BYTES
+    "core.packedGitLimit": "256m",
+    "pack.threads": "4",
     "gc.auto": "0",
     "gc.packRefs": "false",  # kept commits are one loose ref each; see mirror.py
     "maintenance.auto": "false",
@@ -61,6 +64,8 @@ _SSH = (
     " -o IdentitiesOnly=yes -o ConnectTimeout=10 -o ServerAliveInterval=15"
 )
 _ERROR_BYTES = 16 * 1024
+MEMORY_BYTES = 2 << 30
+"""Address space of a git process; macOS knows no such bound."""
 
 
 class Finished(Struct, frozen=True):
@@ -69,6 +74,12 @@ class Finished(Struct, frozen=True):
     status: int
     output: bytes
     errors: str
+
+    @property
+    def over_file_cap(self) -> bool:
+        """Whether it failed because it, or a child of its, wrote a file beyond `file_cap` or read a pack beyond its own cap."""
+        signs = ("File too large", f"signal {signal.SIGXFSZ:d}", "exceeds maximum allowed size")
+        return self.status == -signal.SIGXFSZ or (self.status != 0 and any(sign in self.errors for sign in signs))
 
 
 def environment(config: Config | None = None, *, protocols: str = "https:http:ssh") -> dict[str, str]:
@@ -146,9 +157,7 @@ async def feed(
 ) -> Finished:
     """As `run`, with `given` on standard input; an error that `given` raises ends the process."""
     command = ["git", *([f"--git-dir={directory}"] if directory else []), *arguments]
-    if file_cap:
-        command = ["sh", "-c", f'ulimit -f {max(1, file_cap // 512)} && exec "$@"', "sh", *command]
-    async with _process(command, variables) as process:
+    async with _process(bounded(command, file_cap), variables) as process:
         try:
             async with asyncio.timeout(deadline):
                 output, errors = await _converse(process, given, output_cap)
@@ -156,6 +165,12 @@ async def feed(
         except TimeoutError:
             raise GitError(f"git {arguments[0]} did not end within {deadline:g} s and was stopped.") from None
     return Finished(status, output, errors.decode(errors="replace"))
+
+
+def bounded(command: Sequence[str], file_cap: int = 0) -> list[str]:
+    """`command` with its address space, and each file it writes, bounded: a delta of 700 bytes can ask for gigabytes of memory."""
+    files = f"ulimit -f {max(1, file_cap // 512)} && " if file_cap else ""
+    return ["sh", "-c", f'{files}ulimit -v {MEMORY_BYTES >> 10} 2>/dev/null; exec "$@"', "sh", *command]
 
 
 def explain(finished: Finished, doing: str, remote: Remote | None = None) -> GitError:
@@ -182,6 +197,7 @@ def _remedy(errors: str) -> str:
         ("Permission denied (publickey", "The server does not take this SSH key."),
         ("Host key verification failed", "The host's key is not in known_hosts, or has changed; check it before you trust it."),
         ("certificate", "Give the Secret the server's CA as `ca.crt`."),
+        ("ut of memory", f"A git process may use {MEMORY_BYTES} bytes; an object of the repository wants more."),
         ("No space left on device", "Free space where the mirrors are kept."),
         ("not found", "Check the URL, and that the credentials may read it."),
     ):

@@ -82,7 +82,7 @@ class CommandTransport:
                 finished = await self._fetch(directory, name, variables)
         if any(sign in finished.errors for sign in _UNADVERTISED):
             raise RefNotFoundError(f"The remote gives out no such commit: {oid}.", remedy="Check the id, or name a branch that holds it.")
-        if finished.status and "File too large" in finished.errors:
+        if finished.over_file_cap:
             raise LimitError(f"{scrub(self._remote.url)} sent more than {self._limits.pack_bytes} bytes in one fetch.")
         if finished.status:
             raise explain(finished, f"Fetching {scrub(self._remote.url)}", self._remote)
