@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import threading
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -31,7 +33,6 @@ from trimtab.cluster import errors
 from trimtab.cluster.client import Client
 from trimtab.cluster.connection import Connection
 from trimtab.cluster.watch import Change, Reflector
-from trimtab.core.clock import SystemClock
 from trimtab.core.errors import ApiError
 
 
@@ -275,12 +276,39 @@ async def test_a_server_that_is_away_is_told_after_a_while() -> None:
 
 
 async def test_a_long_list_gives_the_loop_away() -> None:
-    """While thousands of objects are taken in, no slice takes longer than 20 ms of processor time."""
-    events = b"".join(json.dumps(event("ADDED", n + 1, f"n{n}", annotations={"x": "y" * 500})).encode() + b"\n" for n in range(20_000))
-    async with following(stream(events, initial_end(30_000), then=silence), clock=SystemClock()) as stage:
-        worst, last = 0.0, time.thread_time()
-        while not stage.recorder.lists:
-            await asyncio.sleep(0)
-            worst, last = max(worst, time.thread_time() - last), time.thread_time()
-        assert len(stage.recorder.names) == 20_000
-        assert worst < 0.020
+    """Twenty thousand objects come as fast as a socket can: no slice of the loop takes longer than 20 ms of processor time."""
+    lines = [event("ADDED", n + 1, f"n{n}", annotations={"x": "y" * 500}) for n in range(20_000)] + [initial_end(30_000)]
+    content = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    recorder = Recorder()
+    with sender(content) as url:
+        async with Client(Connection(url, "sender")) as client:
+            task = asyncio.create_task(Reflector(client, CONFIG_MAPS, handler=recorder).run())
+            worst, last = 0.0, time.thread_time()
+            while not recorder.lists:
+                await asyncio.sleep(0)
+                now = time.thread_time()
+                worst, last = max(worst, now - last), now
+            task.cancel()
+    assert len(recorder.names) == 20_000
+    assert worst < 0.020
+
+
+@contextmanager
+def sender(content: bytes) -> Generator[str]:
+    """A server in a thread of its own, which costs this thread nothing: one answer of that content, then silence."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + content)
+            connection.recv(1)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        thread.join(10)
+        listener.close()
