@@ -22,6 +22,11 @@ def sample(name: str) -> dict[str, Any]:
     return content
 
 
+def conflicts(status: dict[str, Any]) -> list[tuple[str, str]]:
+    """The (field, manager) pairs of a 409's body."""
+    return [(cause["field"], cause["message"].split('"')[1]) for cause in status["details"]["causes"]]
+
+
 def entry(manager: str, fields: Any, *, operation: str = "Update", api_version: str = "apps/v1", subresource: str = "") -> dict[str, Any]:
     """One entry of managedFields."""
     found = {"manager": manager, "operation": operation, "apiVersion": api_version, "fieldsType": "FieldsV1", "fieldsV1": fields}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.plan.samples import OURS, entry, live
 
 from trimtab.plan.fields import Fields, Path, path
-from trimtab.plan.handover import handover, take_back
+from trimtab.plan.handover import driver, handover, take_back
 from trimtab.plan.ownership import resolve
 
 pytestmark = pytest.mark.fast
@@ -58,7 +60,7 @@ def test_when_the_autoscaler_goes_its_field_is_taken_back(holder: str, subresour
     """Named in the plan before, and taken by the conflict's resolution with the same predicate."""
     left = live(WITH, entry(holder, REPLICAS, subresource=subresource))
     assert [(o.before, o.after) for o in take_back(WITH, left, manager=OURS, drives=alone)] == [(holder, OURS)]
-    resolution = resolve(left, WITH, manager=OURS, conflicts=[(".spec.replicas", holder)], drives=lambda at, _: bool(alone(at)))
+    resolution = resolve(left, WITH, manager=OURS, conflicts=[(".spec.replicas", holder)], drives=alone)
     assert (resolution.drop, resolution.body) == ((), WITH)
 
 
@@ -66,3 +68,37 @@ def test_while_it_drives_nothing_is_taken_back() -> None:
     """Git may name replicas beside an autoscaler: they are yielded."""
     left = live(WITH, entry("kube-controller-manager", REPLICAS, subresource="scale"))
     assert take_back(WITH, left, manager=OURS, drives=scaled) == ()
+
+
+def autoscaler(name: str = "web", kind: str = "HorizontalPodAutoscaler", **metadata: str) -> dict[str, Any]:
+    """An autoscaler of the Deployment `shop/web`."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    return {"kind": kind, "metadata": {"name": "scaler", "namespace": "shop", **metadata}, "spec": {"scaleTargetRef": target}}
+
+
+def test_an_autoscaler_drives_what_it_names() -> None:
+    """By group, kind, namespace and name; only replicas."""
+    drives = driver(HELD, [autoscaler("other"), autoscaler()])
+    assert drives(path("spec", "replicas")) == "HorizontalPodAutoscaler scaler"
+    assert not drives(path("spec", "paused"))
+
+
+def test_keda_may_leave_the_kind_out() -> None:
+    """Its target is a Deployment then."""
+    scaled_object = autoscaler(kind="ScaledObject")
+    scaled_object["spec"]["scaleTargetRef"] = {"name": "web"}
+    assert driver(HELD, [scaled_object])(path("spec", "replicas")) == "ScaledObject scaler"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        autoscaler("other"),
+        autoscaler(namespace="elsewhere"),
+        autoscaler(deletionTimestamp="2026-01-01T00:00:00Z"),
+        autoscaler(kind="PodDisruptionBudget"),
+    ],
+)
+def test_others_drive_nothing(other: dict[str, Any]) -> None:
+    """Another target, another namespace, one that is going, another kind."""
+    assert not driver(HELD, [other])(path("spec", "replicas"))

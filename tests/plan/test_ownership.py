@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.plan.samples import OTHER, OURS, entry, live, sample
+from tests.plan.samples import OTHER, OURS, conflicts, entry, live, sample
 
 from trimtab.plan.difference import differences
 from trimtab.plan.fields import Fields, contains, field, path, paths, server_text, tree, union
 from trimtab.plan.managers import classify
-from trimtab.plan.ownership import added, conflicts_of, extras, owners_of, rename_entries, resolve
+from trimtab.plan.ownership import added, extras, owners_of, rename_entries, resolve
 from trimtab.plan.projection import entry_of, lookup
 
 pytestmark = pytest.mark.fast
@@ -115,7 +115,7 @@ def test_nothing_to_take_leaves_the_entries_as_they_are() -> None:
 def test_a_second_application_is_refused_and_named() -> None:
     """The server's own conflict, and the owner annotation that it guards, tell whose the object is."""
     found = sample("deployment-taken")
-    resolution = resolve(found, sample("deployment-desired"), manager=OTHER, conflicts=conflicts_of(sample("conflict-application")))
+    resolution = resolve(found, sample("deployment-desired"), manager=OTHER, conflicts=conflicts(sample("conflict-application")))
     assert resolution.refused == (
         "Deployment default/podinfo belongs to Application trimtab/podinfo of installation lab; take it out of one of the two."
     )
@@ -126,7 +126,7 @@ def test_a_second_application_is_refused_and_named() -> None:
 def test_what_people_changed_is_taken_back() -> None:
     """Each field with who had it; a person who scaled by hand keeps nothing."""
     body = sample("deployment-desired")
-    resolution = resolve(sample("deployment-taken"), body, manager=OURS, conflicts=conflicts_of(sample("conflict-people")))
+    resolution = resolve(sample("deployment-taken"), body, manager=OURS, conflicts=conflicts(sample("conflict-people")))
     assert {o.before: o.paths for o in resolution.take} == {
         "kubectl": ("spec.replicas",),
         "kubectl-patch": (
@@ -149,8 +149,16 @@ def test_an_autoscalers_replicas_are_dropped_from_the_body() -> None:
 def test_an_autoscaler_that_is_gone_keeps_nothing() -> None:
     """Its entry outlives it; when nothing drives the field any more, it is taken."""
     found = live(BODY, entry("kube-controller-manager", REPLICAS, subresource="scale"))
-    resolution = resolve(found, BODY, manager=OURS, conflicts=[(".spec.replicas", "kube-controller-manager")], drives=lambda *_: False)
+    resolution = resolve(found, BODY, manager=OURS, conflicts=[(".spec.replicas", "kube-controller-manager")], drives=lambda _: "")
     assert (resolution.drop, resolution.body, len(resolution.take)) == ((), BODY, 1)
+
+
+def test_an_injected_ca_is_yielded_whether_or_not_anything_scales() -> None:
+    """The question who drives is asked of replicas alone."""
+    ca = path("spec", "caBundle")
+    body = {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "spec": {"caBundle": "eA==", "version": "v1"}}
+    found = live(body, entry("cainjector", tree([ca])))
+    assert resolve(found, body, manager=OURS, conflicts=[(".spec.caBundle", "cainjector")], drives=lambda _: "").drop == (ca,)
 
 
 @pytest.mark.parametrize("holder", ["home-made", "argocd-controller", "before-first-apply", "trimtab-handover", "kube-controller-manager"])
@@ -190,11 +198,6 @@ def test_nothing_is_dropped_that_is_not_listed(data: st.DataObject) -> None:
     resolution = resolve(live(found, *entries), body, manager=OURS, conflicts=[(server_text(at), holder) for at, holder, _ in held])
     assert {d.path for d in differences(body, resolution.body)} == set(resolution.drop)
     assert set(resolution.drop) <= {at for at, _, _ in held}
-
-
-def test_a_409_of_another_kind_has_no_conflicts() -> None:
-    """A resourceVersion that moved is a conflict too, but not one of field managers."""
-    assert not conflicts_of({"reason": "Conflict", "message": "the object has been modified"})
 
 
 def test_owners_of_a_field_are_named_with_their_subresource() -> None:

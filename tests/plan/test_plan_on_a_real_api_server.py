@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.plan.samples import OTHER, OURS
+from tests.plan.samples import OTHER, OURS, conflicts
 from tests.support.cluster import CONFIG_MAPS, DEPLOYMENTS, encode
 
 from trimtab.cluster import objects
@@ -20,7 +20,7 @@ from trimtab.plan.handover import handover
 from trimtab.plan.immutable import immutable
 from trimtab.plan.managers import classify
 from trimtab.plan.owner import HANDOVER_MANAGER
-from trimtab.plan.ownership import conflicts_of, extras, rename_entries, resolve
+from trimtab.plan.ownership import extras, rename_entries, resolve
 from trimtab.plan.projection import entry_of, lookup, project, projection_digest
 
 Object = dict[str, Any]
@@ -273,8 +273,8 @@ async def test_a_second_application_is_refused_by_name(cluster: Client, namespac
     second = changed(body, path("metadata", "annotations", "trimtab.dev/owner"), "lab/trimtab/other")
     with pytest.raises(ConflictError) as error:
         await applied(cluster, second, manager=OTHER)
-    causes = [{"reason": "FieldManagerConflict", "field": c.field, "message": c.message} for c in error.value.causes]
-    resolution = resolve(await live_now(cluster, body), second, manager=OTHER, conflicts=conflicts_of({"details": {"causes": causes}}))
+    causes = [{"field": c.field, "message": c.message} for c in error.value.causes]
+    resolution = resolve(await live_now(cluster, body), second, manager=OTHER, conflicts=conflicts({"details": {"causes": causes}}))
     assert "Application trimtab/web of installation lab" in resolution.refused
 
 

@@ -7,23 +7,44 @@ autoscaler's next change takes it from there. When the autoscaler goes and Git h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from trimtab.plan.fields import Path, path, show
-from trimtab.plan.managers import yielded
+from trimtab.plan.managers import DRIVEN, Drives, yielded
 from trimtab.plan.model import Ownership
 from trimtab.plan.owner import HANDOVER_MANAGER
 from trimtab.plan.ownership import owners_of
 from trimtab.plan.projection import lookup
 
-Drives = Callable[[Path], str]
-"""The controller that drives a field of this object now (`HorizontalPodAutoscaler web`), "" where none does."""
+REPLICAS = path("spec", "replicas")
 
-DRIVEN: tuple[Path, ...] = (path("spec", "replicas"),)
-"""Fields that a controller may drive and whose default would do harm. (A VerticalPodAutoscaler drives pods, not their template.)"""
+AUTOSCALERS = {"HorizontalPodAutoscaler": REPLICAS, "ScaledObject": REPLICAS}
+"""Kinds that drive a field of what their `spec.scaleTargetRef` names (Kubernetes; KEDA)."""
+
+
+def driver(live: Mapping[str, Any], autoscalers: Iterable[Mapping[str, Any]]) -> Drives:
+    """What drives this object's fields, given the autoscalers of its namespace that are there and not being deleted."""
+    found = {
+        AUTOSCALERS[scaler["kind"]]: f"{scaler['kind']} {scaler['metadata']['name']}"
+        for scaler in autoscalers
+        if scaler.get("kind") in AUTOSCALERS and not scaler["metadata"].get("deletionTimestamp") and _targets(scaler, live)
+    }
+    return lambda at: found.get(at, "")
+
+
+def _targets(scaler: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
+    """Whether an autoscaler of the same namespace names this object. The version does not matter; KEDA may leave kind and group out."""
+    target = (scaler.get("spec") or {}).get("scaleTargetRef") or {}
+    same_place = scaler["metadata"].get("namespace", "") == live["metadata"].get("namespace", "")
+    named = (_group(target.get("apiVersion") or "apps/v1"), target.get("kind") or "Deployment", target.get("name"))
+    return same_place and named == (_group(live.get("apiVersion", "")), live.get("kind"), live["metadata"].get("name"))
+
+
+def _group(api_version: str) -> str:
+    return api_version.rpartition("/")[0]
 
 
 class Handover(Struct, frozen=True):

@@ -9,13 +9,14 @@ and kluctl document about the managers that they override or yield to; the manag
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
 
-from trimtab.plan.fields import Path, show
+from trimtab.plan.fields import Path, path, show
 from trimtab.plan.owner import HANDOVER_MANAGER, MANAGER_PREFIX
 
 Who = Literal["ours", "other-application", "person", "tool", "controller", "unknown"]
@@ -160,6 +161,15 @@ NOBODYS: tuple[Yield, ...] = (
 """Fields that are no drift whoever's entry they stand in, and that are never taken over: they are not configuration.
 
 `before-first-apply` owns everything that an object had, so taking it over whole would make our next apply delete these."""
+
+
+DRIVEN: tuple[Path, ...] = (path("spec", "replicas"),)
+"""Fields that a controller drives only as long as somebody asks it to, and whose default would do harm.
+
+(A VerticalPodAutoscaler drives pods, not their template.)"""
+
+Drives = Callable[[Path], str]
+"""The controller that drives a field in `DRIVEN` of one object now (`HorizontalPodAutoscaler web`), "" where none does."""
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,6 @@ over, a controller's is dropped from our body where a table says that it is the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from msgspec import Struct
 
 from trimtab.api.meta import OWNER
 from trimtab.plan.fields import SELF, Fields, Path, contains, difference, is_member, paths, server_text, show, tree, union
-from trimtab.plan.managers import BEFORE_FIRST_APPLY, classify, nobodys, yielded
+from trimtab.plan.managers import BEFORE_FIRST_APPLY, DRIVEN, Drives, classify, nobodys, yielded
 from trimtab.plan.model import Extra, Ownership
 from trimtab.plan.projection import entry_of, lookup, remove
 
@@ -134,11 +133,12 @@ def resolve(
     *,
     manager: str,
     conflicts: Iterable[Conflict],
-    drives: Callable[[Path, str], bool] = lambda _path, _manager: True,
+    drives: Drives = lambda _: "a controller",
 ) -> Resolution:
     """What to do after the API server refused an unforced apply of `body` because of these conflicts.
 
-    `drives(path, manager)` says whether that controller still drives the field (the autoscaler may be gone): only then is it yielded.
+    `drives` says whether a controller still drives a field that it drives on demand (the autoscaler may be gone, and its entry outlives
+    it): only then is it yielded.
     Apply the result with force, under the live object's resourceVersion, or the decision would be about something else.
     """
     held = [(_holding(live, text, holder, body), text, holder) for text, holder in conflicts]
@@ -149,7 +149,7 @@ def resolve(
     give: dict[tuple[str, str], list[str]] = {}
     drop: list[Path] = []
     for (at, subresource), text, holder in held:
-        reason = yielded(holder, subresource, live.get("kind", ""), at) if at and drives(at, holder) else ""
+        reason = yielded(holder, subresource, live.get("kind", ""), at) if at and (at not in DRIVEN or drives(at)) else ""
         if reason:
             drop.append(at)
             give.setdefault((holder, reason), []).append(show(at))
@@ -160,19 +160,6 @@ def resolve(
     taken = tuple(Ownership(tuple(fields), holder, manager, why) for (holder, why), fields in take.items())
     given = tuple(Ownership(tuple(fields), manager, holder, why) for (holder, why), fields in give.items())
     return Resolution(taken, tuple(drop), given, "", body)
-
-
-def conflicts_of(status: Mapping[str, Any]) -> tuple[Conflict, ...]:
-    """The conflicts in the body of a 409 (a `Status` whose causes are FieldManagerConflicts); () where it is another kind of conflict."""
-    causes = (status.get("details") or {}).get("causes") or ()
-    return tuple(
-        (cause.get("field", ""), found.group(1))
-        for cause in causes
-        if cause.get("reason") == "FieldManagerConflict" and (found := _HOLDER.search(cause.get("message", "")))
-    )
-
-
-_HOLDER = re.compile(r'conflict with "([^"]*)"')
 
 
 def _holding(live: Mapping[str, Any], text: str, holder: str, body: Mapping[str, Any]) -> tuple[Path, str]:
