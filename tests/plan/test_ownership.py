@@ -90,7 +90,7 @@ def test_entries_of_people_become_ours() -> None:
     before = found["metadata"]["managedFields"]
     after = rename_entries(before, to=OURS, api_version="apps/v1", kind="Deployment", take=lambda e: classify(e["manager"]) == "person")
     managers = [(e["manager"], e.get("subresource")) for e in after]
-    assert set(managers) == {("kubectl", "scale"), ("kubectl-rollout", None), ("devcluster", "status"), (OURS, None)}
+    assert set(managers) == {("kubectl", "scale"), ("kubectl-rollout", None), ("kube-controller-manager", "status"), (OURS, None)}
     ours = after[-1]["fieldsV1"]
     assert all(contains(ours, at) for e in before if e["manager"] in {OURS, "kubectl-patch", "kubectl-set"} for at in paths(e["fieldsV1"]))
 
