@@ -199,7 +199,9 @@ async def _work(world: World, kind: str, queue: WorkQueue[str], reconcile: Calla
             result = Retry(error)
         finally:
             queue.done(key)
-        metrics.RECONCILE_SECONDS.labels(kind).observe(world.clock.monotonic() - started)
+        took = world.clock.monotonic() - started
+        metrics.RECONCILE_SECONDS.labels(kind).observe(took)
+        logs.get(__name__).debug("reconciled", kind=kind, key=key, seconds=round(took, 4), result=type(result).__name__)
         _settle(kind, key, queue, result)
 
 

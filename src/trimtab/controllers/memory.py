@@ -17,6 +17,9 @@ class Memory(Struct):
 
     owner: Owner
     status: ApplicationStatus
+    """As it is to be."""
+    written: ApplicationStatus
+    """As it was written last."""
     inventory: Inventory = field(default_factory=dict)
     current: KeptSet = KeptSet()
     """The set that is in force: applied, or being applied."""
@@ -45,6 +48,6 @@ class Memory(Struct):
     def of(cls, application: Application, owner: Owner, state: State | None) -> Memory:
         """The memory of an application that was just met, from what was kept of it."""
         if state is None:
-            return cls(owner, application.status, settled=True)
+            return cls(owner, application.status, application.status, settled=True)
         inventory = {e.key: e for e in state.inventory}
-        return cls(owner, application.status, inventory, state.current, state.good, kept=True)
+        return cls(owner, application.status, application.status, inventory, state.current, state.good, kept=True)

@@ -263,12 +263,12 @@ async def _say(
         history=_history(memory, trees, outcome, now) if outcome else old.history,
         conditions=_conditions(old.conditions, said, application.metadata.generation, now),
     )
-    if new == application.status and new == old:
-        return
-    _tell(world, application, old.health, old.synced, said)
     memory.status = new
-    if new != old or new != application.status:
-        await write_status(world.client, APPLICATIONS, application.metadata, new)
+    if new == memory.written:
+        return
+    _tell(world, application, memory.written.health, memory.written.synced, said)
+    await write_status(world.client, APPLICATIONS, application.metadata, new)
+    memory.written = new
 
 
 def _tell(world: World, application: Application, health: str, synced: str, said: Said) -> None:
