@@ -44,32 +44,27 @@ func (c *Cluster) note(kind, name, answer string) {
 	c.asked[protocol.Read{kind, name, answer}] = struct{}{}
 }
 
-// capabilities makes the .Capabilities of a chart. wholeList tells whether some text of the
-// chart takes the list of API versions in any other way than by asking Has.
-func (c *Cluster) capabilities(wholeList bool) (*capabilities, error) {
-	given := c.kubeVersion
-	if given == "" {
-		given = "1.34.0"
-	}
-	version, err := common.ParseKubeVersion(given)
+// capabilities makes the .Capabilities of a chart. What its texts mention decides what is recorded
+// beforehand and what when it is asked.
+func (c *Cluster) capabilities(mentioned mentions) (*capabilities, error) {
+	version, err := common.ParseKubeVersion(first(c.kubeVersion, "1.34.0"))
 	if err != nil {
-		return nil, failure.New(failure.Unsupported, "", "%q is no Kubernetes version", given)
+		return nil, failure.New(failure.Unsupported, "", "%q is no Kubernetes version", c.kubeVersion)
 	}
-	return &capabilities{cluster: c, version: version, wholeList: wholeList}, nil
+	if mentioned.kubeVersion {
+		c.noteVersion()
+	}
+	return &capabilities{KubeVersion: *version, cluster: c, wholeList: mentioned.versionList}, nil
 }
 
-// capabilities stands for Helm's struct of the same fields. Templates call methods
-// and read fields alike, so each look at it can be recorded.
+func (c *Cluster) noteVersion() { c.note("kubeVersion", "", c.kubeVersion) }
+
+// capabilities stands for Helm's struct of the same fields. The version is a field as there, since templates can print it in
+// ways that tell a field from a method; the list is a method, so that each question to it can be recorded.
 type capabilities struct {
-	cluster   *Cluster
-	version   *common.KubeVersion
-	wholeList bool
-}
-
-// KubeVersion is the cluster's version.
-func (c *capabilities) KubeVersion() *common.KubeVersion {
-	c.cluster.note("kubeVersion", "", c.cluster.kubeVersion)
-	return c.version
+	KubeVersion common.KubeVersion
+	cluster     *Cluster
+	wholeList   bool
 }
 
 // HelmVersion is a constant of this worker.
@@ -95,14 +90,16 @@ func (c *capabilities) list() common.VersionSet {
 
 // MarshalJSON serves `toYaml .Capabilities`: everything was read.
 func (c *capabilities) MarshalJSON() ([]byte, error) {
+	c.cluster.noteVersion()
 	return json.Marshal(map[string]any{
-		"KubeVersion": c.KubeVersion(), "APIVersions": c.list(), "HelmVersion": c.HelmVersion(),
+		"KubeVersion": c.KubeVersion, "APIVersions": c.list(), "HelmVersion": c.HelmVersion(),
 	})
 }
 
 // String serves `{{ .Capabilities }}`: everything was read.
 func (c *capabilities) String() string {
-	return fmt.Sprintf("{%s %v %v}", c.KubeVersion(), c.list(), c.HelmVersion())
+	c.cluster.noteVersion()
+	return fmt.Sprintf("{%v %v %v}", c.KubeVersion, c.list(), c.HelmVersion())
 }
 
 // versionQuestions answers .Capabilities.APIVersions.Has.
@@ -115,18 +112,35 @@ func (v versionQuestions) Has(name string) bool {
 	return found
 }
 
-// mentionsVersionList looks for ".APIVersions" that is not followed by ".Has", in all files of the chart and its
-// subcharts and in the values given (which templates may evaluate). One too many only makes the render key wider.
-func (l *loadedChart) mentionsVersionList(given *given) bool {
-	mentioned := takesVersionList(given.inline) || filesTakeVersionList(l.chart)
-	return mentioned || slices.ContainsFunc(given.texts, func(text valuesText) bool { return takesVersionList(text.content) })
+// mentions is what the files of a chart and its subcharts, and the values given (which templates may evaluate),
+// say about capabilities. One mention too many only makes the render key wider.
+type mentions struct{ kubeVersion, versionList bool }
+
+func (l *loadedChart) mentions(given *given) mentions {
+	var found mentions
+	found.look(given.inline)
+	for _, text := range given.texts {
+		found.look(text.content)
+	}
+	found.lookThrough(l.chart)
+	return found
 }
 
-func filesTakeVersionList(searched *chart.Chart) bool {
-	return slices.ContainsFunc(searched.Raw, func(file *common.File) bool { return takesVersionList(file.Data) }) ||
-		slices.ContainsFunc(searched.Dependencies(), filesTakeVersionList)
+func (m *mentions) lookThrough(searched *chart.Chart) {
+	for _, file := range searched.Raw {
+		m.look(file.Data)
+	}
+	for _, dependency := range searched.Dependencies() {
+		m.lookThrough(dependency)
+	}
 }
 
+func (m *mentions) look(text []byte) {
+	m.kubeVersion = m.kubeVersion || bytes.Contains(text, []byte("KubeVersion"))
+	m.versionList = m.versionList || takesVersionList(text)
+}
+
+// takesVersionList looks for "APIVersions" that is not followed by ".Has".
 func takesVersionList(text []byte) bool {
 	for {
 		_, after, found := bytes.Cut(text, []byte("APIVersions"))

@@ -117,7 +117,7 @@ func renderValues(loaded *loadedChart, given *given, parameters Parameters, envi
 	if err := chartutil.ValidateReleaseName(options.Name); err != nil {
 		return nil, failure.New(failure.Render, "", "%q cannot name a Helm release (at most 53 lower-case letters, digits, '-' and '.'); set helm.releaseName", options.Name)
 	}
-	capabilities, err := environment.Cluster.capabilities(loaded.mentionsVersionList(given))
+	capabilities, err := environment.Cluster.capabilities(loaded.mentions(given))
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,8 @@ func renderValues(loaded *loadedChart, given *given, parameters Parameters, envi
 		}
 	}
 	if constraint := loaded.chart.Metadata.KubeVersion; constraint != "" {
-		if version := capabilities.KubeVersion().String(); !chartutil.IsCompatibleRange(constraint, version) {
+		environment.Cluster.noteVersion()
+		if version := capabilities.KubeVersion.String(); !chartutil.IsCompatibleRange(constraint, version) {
 			return nil, failure.New(failure.Render, loaded.file("Chart.yaml"), "the chart wants Kubernetes %s; this cluster is %s", constraint, version)
 		}
 	}
