@@ -16,11 +16,11 @@ from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-
 from tests.git.conftest import Fleet, MirrorMaker
 from tests.support import repos
 from tests.support.gitserver import GitServer
 from tests.support.sshserver import SshServer
+
 from trimtab.core.errors import InputError
 from trimtab.git.errors import GitError
 from trimtab.git.refs import Ref
@@ -46,9 +46,7 @@ async def guarded(tmp_path: Path) -> AsyncIterator[tuple[Fleet, GitServer]]:
 
 
 @BOTH
-async def test_a_password_opens_and_a_wrong_one_is_told(
-    guarded: tuple[Fleet, GitServer], make_mirror: MirrorMaker, command: bool
-) -> None:
+async def test_a_password_opens_and_a_wrong_one_is_told(guarded: tuple[Fleet, GitServer], make_mirror: MirrorMaker, command: bool) -> None:
     """Basic credentials; the error for wrong or none says where to look and never repeats them."""
     url = f"{guarded[1].url}/fleet.git"
     good = make_mirror(Remote(url=url, username="ada", password="s3cret"), "good", command=command)
@@ -78,9 +76,7 @@ async def test_credentials_are_in_no_argument(
 
 @BOTH
 @pytest.mark.parametrize("kind", ["password", "bearer"])
-async def test_g6_credentials_never_cross_to_another_host(
-    fleet: Fleet, make_mirror: MirrorMaker, command: bool, kind: str
-) -> None:
+async def test_g6_credentials_never_cross_to_another_host(fleet: Fleet, make_mirror: MirrorMaker, command: bool, kind: str) -> None:
     """A server that redirects elsewhere does not make us show our credentials there."""
     await fleet.push({"a": b"1"})
     seen: list[str] = []
@@ -95,7 +91,9 @@ async def test_g6_credentials_never_cross_to_another_host(
         raise web.HTTPFound(f"{_base(other)}{request.path_qs}".replace("127.0.0.1", "localhost"))
 
     first = await _serve(redirect)
-    remote = Remote(url=f"{_base(first)}/fleet.git", **({"username": "ada", "password": "s3cret"} if kind == "password" else {"bearer": "s3cret"}))
+    remote = Remote(
+        url=f"{_base(first)}/fleet.git", **({"username": "ada", "password": "s3cret"} if kind == "password" else {"bearer": "s3cret"})
+    )
     with pytest.raises(GitError):
         await make_mirror(remote, command=command).resolve(MAIN)
     assert not [value for value in seen if value]
@@ -113,7 +111,9 @@ async def test_g6_a_renamed_repository_is_followed_on_its_host(fleet: Fleet, mak
             raise web.HTTPMovedPermanently(request.path_qs.replace("/old", "/fleet.git"))
         async with aiohttp.ClientSession(auto_decompress=False) as session:
             headers = {k: v for k, v in request.headers.items() if k.lower() not in {"host", "content-length", "transfer-encoding"}}
-            async with session.request(request.method, fleet.server.url + request.path_qs, data=await request.read(), headers=headers) as answer:
+            async with session.request(
+                request.method, fleet.server.url + request.path_qs, data=await request.read(), headers=headers
+            ) as answer:
                 return web.Response(body=await answer.read(), status=answer.status, content_type=answer.content_type)
 
     site = await _serve(renamed)
@@ -123,9 +123,7 @@ async def test_g6_a_renamed_repository_is_followed_on_its_host(fleet: Fleet, mak
 
 
 @BOTH
-async def test_r8_tls_is_verified_and_a_private_ca_is_taken(
-    fleet: Fleet, make_mirror: MirrorMaker, tmp_path: Path, command: bool
-) -> None:
+async def test_r8_tls_is_verified_and_a_private_ca_is_taken(fleet: Fleet, make_mirror: MirrorMaker, tmp_path: Path, command: bool) -> None:
     """A certificate of an unknown authority is refused with the way out; with its CA given it is trusted."""
     oid = await fleet.push({"a": b"1"})
     context, ca = _certificate(tmp_path)

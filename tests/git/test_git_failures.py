@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-
 from tests.git.conftest import Fleet, MirrorMaker
 from tests.support import repos
+
 from trimtab.git.errors import GitError, MissingObjectError
 from trimtab.git.mirror import Mirror
 from trimtab.git.process import Finished, explain
@@ -235,7 +235,10 @@ def test_errors_of_git_are_one_scrubbed_sentence_with_a_remedy() -> None:
     """The cause that git printed first, without credentials, and how to mend it."""
     errors = "warning: noise\nfatal: Authentication failed for 'https://u:p@example.com/x'\nfatal: more\n"
     error = explain(Finished(128, b"", errors), "Fetching x")
-    assert str(error) == "Fetching x failed: Authentication failed for 'https://***@example.com/x'. Check the Secret that the Repository names."
+    assert (
+        str(error)
+        == "Fetching x failed: Authentication failed for 'https://***@example.com/x'. Check the Secret that the Repository names."
+    )
     assert ":p@" not in error.detail
 
 

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-
 from tests.git.conftest import Fleet, MirrorMaker
 from tests.support import repos
+
 from trimtab.git.errors import GitError, LimitError, MissingObjectError
 from trimtab.git.objects import ObjectReader
 from trimtab.git.packs import store_pack
@@ -67,7 +67,7 @@ async def test_g5_fifty_thousand_refs_are_not_listed(fleet: Fleet, make_mirror: 
 
 @BOTH
 async def test_g2_hostile_trees_are_refused_at_the_fetch(fleet: Fleet, make_mirror: MirrorMaker, command: bool) -> None:
-    """git's own check of what arrives comes first: such a commit never enters the mirror."""
+    """Git's own check of what arrives comes first: such a commit never enters the mirror."""
     await fleet.push({"a": b"1"})
     mirror = make_mirror(fleet.url, command=command)
     good = await mirror.resolve(MAIN)
@@ -86,14 +86,14 @@ async def test_g2_hostile_trees_are_refused_at_the_fetch(fleet: Fleet, make_mirr
 def test_g5_a_tree_of_a_million_entries_is_refused() -> None:
     """At the cap, not at the end."""
     content = b"".join(b"100644 %07d\0" % number + bytes(20) for number in range(1_000_000))
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(LimitError):
         parse_tree(content)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 async def test_g5_a_delta_chain_of_ten_thousand_is_read(tmp_path: Path) -> None:
-    """git neither recurses nor gives up."""
+    """Git neither recurses nor gives up."""
     repos.git(tmp_path, "init", "-q", "--bare")
     pack, deepest, content = _chain(10_000)
     await store_pack(tmp_path, _pieces(pack), MirrorLimits())

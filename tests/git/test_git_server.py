@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 from aiohttp import web
-
 from tests.support import repos
 from tests.support.gitserver import GitServer
 
@@ -50,7 +49,14 @@ async def test_a_push_sends_a_signed_webhook_from_its_hook(tmp_path: Path) -> No
 async def test_the_server_runs_as_a_process_of_its_own(tmp_path: Path) -> None:
     """`python -m trimtab.cli.gitserver` says where it is, tells each push, and ends on SIGTERM."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "trimtab.cli.gitserver", "--root", str(tmp_path / "served"), "--create", "fleet", stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "trimtab.cli.gitserver",
+        "--root",
+        str(tmp_path / "served"),
+        "--create",
+        "fleet",
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout
     url = json.loads(await process.stdout.readline())["repositories"]["fleet"]

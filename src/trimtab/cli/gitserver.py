@@ -146,8 +146,7 @@ class GitServer:
                     await response.write(piece)
                 await response.write_eof()
         finally:
-            await _reap(process)
-            await writing
+            await _finish(process, writing, wanted=service == _SERVICES[1])
         return response
 
     def _repository(self, request: web.Request, service: str) -> Path:
@@ -191,7 +190,7 @@ class GitServer:
     async def _send(self, url: str, secret: str, push: Push) -> None:
         """Send one webhook, once: whoever missed it finds the commit at the next interval."""
         repository = f"{self.url}/{push.repository}.git"
-        body = json.dumps({"repository": {"clone_url": repository}, "ref": push.ref, "before": push.before, "after": push.after}).encode()
+        body = json.dumps({"url": repository, "ref": push.ref, "before": push.before, "after": push.after}).encode()
         signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
         headers = {"Content-Type": "application/json", "X-Trimtab-Signature": signature}
         assert self._session
@@ -215,13 +214,13 @@ async def _give(stream: asyncio.StreamWriter, given: bytes) -> None:
         stream.close()
 
 
-async def _reap(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError, TimeoutError):
-            await asyncio.wait_for(process.wait(), 2)
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
+async def _finish(process: asyncio.subprocess.Process, writing: asyncio.Task[None], *, wanted: bool) -> None:
+    """See the process to its end; when its client has gone, that is at once, unless its work is `wanted` all the same (a push)."""
+    if process.returncode is None and not wanted:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    await writing
+    await process.communicate()
 
 
 async def _git(*arguments: str) -> None:

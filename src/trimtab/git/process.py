@@ -220,15 +220,21 @@ async def _process(command: Sequence[str], variables: Mapping[str, str]) -> Asyn
     finally:
         if process.returncode is None:
             kill_group(process.pid)
-            await asyncio.shield(process.wait())
+            await asyncio.shield(process.communicate())  # its end is seen only when its pipes are read to their ends
 
 
 async def _converse(process: asyncio.subprocess.Process, given: AsyncIterator[bytes] | None, output_cap: int) -> tuple[bytes, bytes]:
     assert process.stdin
     assert process.stdout
     assert process.stderr
-    output, errors, _ = await asyncio.gather(_read(process.stdout, output_cap), _read_head(process.stderr), _write(process.stdin, given))
-    return output, errors
+    try:
+        async with asyncio.TaskGroup() as group:
+            output = group.create_task(_read(process.stdout, output_cap))
+            errors = group.create_task(_read_head(process.stderr))
+            group.create_task(_write(process.stdin, given))
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return output.result(), errors.result()
 
 
 async def _write(stream: asyncio.StreamWriter, given: AsyncIterator[bytes] | None) -> None:
