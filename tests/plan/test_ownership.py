@@ -114,8 +114,9 @@ def test_nothing_to_take_leaves_the_entries_as_they_are() -> None:
 
 def test_a_second_application_is_refused_and_named() -> None:
     """The server's own conflict, and the owner annotation that it guards, tell whose the object is."""
-    found = sample("deployment-taken")
-    resolution = resolve(found, sample("deployment-desired"), manager=OTHER, conflicts=conflicts(sample("conflict-application")))
+    body = sample("deployment-desired")
+    body["metadata"]["annotations"]["trimtab.dev/owner"] = "lab/trimtab/other"
+    resolution = resolve(sample("deployment-taken"), body, manager=OTHER, conflicts=conflicts(sample("conflict-application")))
     assert resolution.refused == (
         "Deployment default/podinfo belongs to Application trimtab/podinfo of installation lab; take it out of one of the two."
     )
@@ -151,6 +152,24 @@ def test_an_autoscaler_that_is_gone_keeps_nothing() -> None:
     found = live(BODY, entry("kube-controller-manager", REPLICAS, subresource="scale"))
     resolution = resolve(found, BODY, manager=OURS, conflicts=[(".spec.replicas", "kube-controller-manager")], drives=lambda _: "")
     assert (resolution.drop, resolution.body, len(resolution.take)) == ((), BODY, 1)
+
+
+def test_an_application_whose_annotation_is_gone_is_named_by_its_manager() -> None:
+    """Whoever took the annotation off, the entry still tells that there is another; and we never name ourselves."""
+    ours = {**BODY, "metadata": {"annotations": {"trimtab.dev/owner": "lab/trimtab/web"}}}
+    for body in (BODY, ours):
+        found = live(body, entry(OTHER, REPLICAS, operation="Apply"))
+        refused = resolve(found, ours, manager=OURS, conflicts=[(".spec.replicas", OTHER)]).refused
+        assert refused == f"Deployment shop/web belongs to another application ({OTHER}); take it out of one of the two."
+
+
+def test_a_field_with_two_other_holders_is_yielded_if_one_drives_it() -> None:
+    """It leaves our body, so nothing is taken from the person either."""
+    found = live(BODY, entry("kube-controller-manager", REPLICAS, subresource="scale"), entry("kubectl", REPLICAS, subresource="scale"))
+    resolution = resolve(
+        found, BODY, manager=OURS, conflicts=[(".spec.replicas", "kubectl"), (".spec.replicas", "kube-controller-manager")]
+    )
+    assert (resolution.drop, resolution.take) == ((path("spec", "replicas"),), ())
 
 
 def test_an_injected_ca_is_yielded_whether_or_not_anything_scales() -> None:

@@ -141,25 +141,32 @@ def resolve(
     it): only then is it yielded.
     Apply the result with force, under the live object's resourceVersion, or the decision would be about something else.
     """
-    held = [(_holding(live, text, holder, body), text, holder) for text, holder in conflicts]
-    stranger = next((holder for _, _, holder in held if classify(holder, ours=manager) == "other-application"), "")
+    causes = [(*_holding(live, text, holder, body), text, holder) for text, holder in conflicts]
+    stranger = next((holder for *_, holder in causes if classify(holder, ours=manager) == "other-application"), "")
     if stranger:
-        return Resolution(refused=_refusal(live, stranger), body=body)
-    take: dict[tuple[str, str], list[str]] = {}
-    give: dict[tuple[str, str], list[str]] = {}
-    drop: list[Path] = []
-    for (at, subresource), text, holder in held:
-        reason = yielded(holder, subresource, live.get("kind", ""), at) if at and (at not in DRIVEN or drives(at)) else ""
-        if reason:
-            drop.append(at)
-            give.setdefault((holder, reason), []).append(show(at))
-        else:
-            take.setdefault((holder, _taken_because(holder)), []).append(show(at) or text.removeprefix("."))
+        return Resolution(refused=_refusal(live, body, stranger), body=body)
+    kind = live.get("kind", "")
+    reasons = {(at, holder): yielded(holder, sub, kind, at) for at, sub, _, holder in causes if at not in DRIVEN or drives(at)}
+    given = [(at, holder, why) for (at, holder), why in reasons.items() if at and why]
+    drop = tuple(dict.fromkeys(at for at, _, _ in given))
+    taken = [(show(at) or text.removeprefix("."), holder, _taken_because(holder)) for at, _, text, holder in causes if at not in drop]
     for at in drop:
         body = remove(body, at)
-    taken = tuple(Ownership(tuple(fields), holder, manager, why) for (holder, why), fields in take.items())
-    given = tuple(Ownership(tuple(fields), manager, holder, why) for (holder, why), fields in give.items())
-    return Resolution(taken, tuple(drop), given, "", body)
+    yielded_to = _grouped((show(at), holder, why) for at, holder, why in given)
+    return Resolution(
+        take=tuple(Ownership(fields, holder, manager, why) for holder, why, fields in _grouped(taken)),
+        drop=drop,
+        yielded=tuple(Ownership(fields, manager, holder, why) for holder, why, fields in yielded_to),
+        body=body,
+    )
+
+
+def _grouped(changes: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """(field, holder, reason) by holder and reason, in the order of their coming."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, holder, why in changes:
+        groups.setdefault((holder, why), []).append(name)
+    return [(holder, why, tuple(names)) for (holder, why), names in groups.items()]
 
 
 def _holding(live: Mapping[str, Any], text: str, holder: str, body: Mapping[str, Any]) -> tuple[Path, str]:
@@ -173,12 +180,15 @@ def _holding(live: Mapping[str, Any], text: str, holder: str, body: Mapping[str,
     return next((f for f in found if lookup(body, f[0])[0]), found[0] if found else ((), ""))
 
 
-def _refusal(live: Mapping[str, Any], holder: str) -> str:
+def _refusal(live: Mapping[str, Any], body: Mapping[str, Any], holder: str) -> str:
+    """Who holds the object, by its owner annotation; by the manager alone where that is missing or names ourselves."""
     metadata = live["metadata"]
     namespace = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
     what = f"{live.get('kind', 'object')} {namespace}{metadata.get('name', '')}"
-    installation, _, application = (metadata.get("annotations") or {}).get(OWNER, "").partition("/")
-    who = f"Application {application} of installation {installation}" if application else f"another application ({holder})"
+    owner = (metadata.get("annotations") or {}).get(OWNER, "")
+    installation, _, application = owner.partition("/")
+    known = application and owner != ((body.get("metadata") or {}).get("annotations") or {}).get(OWNER)
+    who = f"Application {application} of installation {installation}" if known else f"another application ({holder})"
     return f"{what} belongs to {who}; take it out of one of the two."
 
 
