@@ -84,11 +84,10 @@ func (l *loadedChart) documents(name, content string) ([]Manifest, error) {
 	sort.Sort(releaseutil.BySplitManifestsOrder(keys))
 	var documents []Manifest
 	for _, key := range keys {
-		read, err := objects.Read([]byte(entries[key]), l.source(name))
-		if err != nil {
-			return nil, inRenderedText(err)
-		}
-		for _, document := range read {
+		for document, err := range objects.Read([]byte(entries[key]), l.source(name)) {
+			if err != nil {
+				return nil, inRenderedText(err)
+			}
 			manifest := Manifest{Path: l.source(name), Text: entries[key], Value: document.Value, Warnings: document.Warnings}
 			manifest.kind, manifest.Hook = headOf(document.Value)
 			manifest.Line = l.lineOf(name, manifest.kind)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"regexp"
 	"strconv"
 	"strings"
@@ -22,20 +23,19 @@ type Document struct {
 	Warnings []protocol.Warning
 }
 
-// Read gives the documents of a YAML stream, without those that are empty. With an error
-// come those before it.
-func Read(stream []byte, path string) ([]Document, error) {
-	var documents []Document
-	for _, doc := range split(stream) {
-		value, warnings, err := parse(doc, path)
-		if err != nil {
-			return documents, err
-		}
-		if value != nil {
-			documents = append(documents, Document{value, doc.line, warnings})
+// Read gives the documents of a YAML stream one by one, without those that are empty, until the first error.
+func Read(stream []byte, path string) iter.Seq2[Document, error] {
+	return func(yield func(Document, error) bool) {
+		for _, doc := range split(stream) {
+			value, warnings, err := parse(doc, path)
+			if err == nil && value == nil {
+				continue
+			}
+			if !yield(Document{value, doc.line, warnings}, err) || err != nil {
+				return
+			}
 		}
 	}
-	return documents, nil
 }
 
 // parse reads one document as Kubernetes does (sigs.k8s.io/yaml), integers exact.

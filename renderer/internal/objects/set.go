@@ -46,15 +46,17 @@ func (s *Set) Warn(path string, line int, message string) {
 
 // AddYAML reads a stream of documents.
 func (s *Set) AddYAML(stream []byte, origin Origin) error {
-	documents, err := Read(stream, origin.Path)
-	for _, document := range documents {
+	for document, err := range Read(stream, origin.Path) {
+		if err != nil {
+			return err
+		}
 		s.warnings = append(s.warnings, document.Warnings...)
 		origin.Line = document.Line
 		if err := s.AddValue(document.Value, origin); err != nil {
 			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // AddValue adds one object, or each item of a list. The value is changed in place.

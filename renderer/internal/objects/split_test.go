@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"trimtab.dev/renderer/internal/protocol"
 )
 
 // TestStreamsAreCutAtMarkers: lines are those of each document's first content.
@@ -40,11 +43,20 @@ func FuzzRead(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		documents, err := Read([]byte(text), "x.yaml")
-		for _, document := range documents {
-			if document.Line < 1 || document.Line > strings.Count(text, "\n")+1 {
-				t.Errorf("line %d of %q (%v)", document.Line, text, err)
+		for document, err := range Read([]byte(text), "x.yaml") {
+			if err == nil && (document.Line < 1 || document.Line > strings.Count(text, "\n")+1) {
+				t.Errorf("line %d of %q", document.Line, text)
 			}
 		}
 	})
+}
+
+// TestAFloodOfDocumentsEndsAtTheLimit: before all of a million are read.
+func TestAFloodOfDocumentsEndsAtTheLimit(t *testing.T) {
+	flood := []byte(strings.Repeat("---\na: 1\n", 1_000_000))
+	start := time.Now()
+	err := NewSet(protocol.Limits{Objects: 100}).AddYAML(flood, Origin{Path: "x.yaml"})
+	if err == nil || !strings.Contains(err.Error(), "more than 100 objects") || time.Since(start) > 5*time.Second {
+		t.Errorf("%v after %s", err, time.Since(start))
+	}
 }

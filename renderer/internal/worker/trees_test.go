@@ -103,5 +103,12 @@ var samples = []sample{
 	{"through a link", request{Path: "current"}, treetest.Files{
 		"current": "-> releases/two", "releases/two/a.yaml": named("a"), "releases/one/b.yaml": named("b"),
 	}},
+	{"the root", request{Path: "", Kind: "Kustomize", Parameters: `{"namePrefix":"p-","components":["extra"]}`}, treetest.Files{
+		"kustomization.yaml": "resources: [a.yaml, base]\n", "a.yaml": named("a"), "base/kustomization.yaml": "resources: [b.yaml]\n", "base/b.yaml": named("b"),
+		"extra/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [e.yaml]\n", "extra/e.yaml": named("e"),
+	}},
+	{"a chart at the root", request{Path: "."}, treetest.Files{
+		"Chart.yaml": chartFile, "templates/a.yaml": named("{{ .Values.name }}"), "values.yaml": "name: a1\n",
+	}},
 	{"nothing there", request{Path: "apps/absent"}, treetest.Files{"apps/present/a.yaml": named("a")}},
 }
