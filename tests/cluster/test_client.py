@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.support.clock import SkippingClock, until
 from tests.support.cluster import CONFIG_MAPS
-from tests.support.scripted import Answer, Request, Scripted, body, hang_up, scripted, silence, status
+from tests.support.scripted import Answer, Request, Scripted, body, hang_up, scripted, silence, status, stream
 
 from trimtab.cluster import errors, objects
 from trimtab.cluster.client import Client
@@ -211,3 +211,16 @@ async def test_redirects_are_not_followed() -> None:
         answer = await at.client.request("GET", PATH)
         assert answer.status == 302
         assert len(at.asked) == 1
+
+
+async def test_a_watch_renews_its_credential_too(tmp_path: Path) -> None:
+    """A watch refused with 401 is opened again with the token that the file holds by now."""
+    token = tmp_path / "token"
+    token.write_text("old")
+    async with stage(status(401), stream(b"line"), credentials=TokenFile(token)) as at:
+        at.client.connection.credentials.cached()
+        token.write_text("new")
+        async with at.client.stream("/api/v1/configmaps", query=[("watch", "true")]) as opened:
+            assert await opened.read() == b"line"
+        assert [request.headers["authorization"] for request in at.asked] == ["Bearer old", "Bearer new"]
+        assert at.client.statistics().watches == 0

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import shutil
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -66,10 +67,8 @@ async def truth(client: Client, resource: Resource = CONFIG_MAPS, **narrow: Any)
 
 async def equal(store: Store, client: Client, resource: Resource = CONFIG_MAPS, **narrow: Any) -> None:
     """Wait until the store equals a full list."""
-    for _ in range(100):
-        expected = await truth(client, resource, **narrow)
-        if dict(store.items()) == expected:
-            return
+    deadline = time.monotonic() + 20
+    while dict(store.items()) != (expected := await truth(client, resource, **narrow)) and time.monotonic() < deadline:  # ruff: ignore[async-busy-wait] (the truth is asked for anew)
         await asyncio.sleep(0.02)
     assert dict(store.items()) == expected
 

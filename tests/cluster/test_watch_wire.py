@@ -253,11 +253,12 @@ async def test_retry_after_is_kept() -> None:
 
 
 async def test_pages_that_expired_are_taken_anew() -> None:
-    """410 between two pages: what was read so far is no list."""
+    """410 between two pages: what was read so far is no list; the next is taken whole, for it cannot expire."""
     refusal, gone = status(422, reason="Invalid"), status(410, reason="Expired")
     async with following(refusal, page(9, "a", token="t"), gone, page(11, "b", "c")) as stage:
         await stage.reflector.wait_synced()
         assert stage.recorder.lists == [["b", "c"]]
+        assert ["limit" in query for query in stage.lists()] == [True, True, False]
 
 
 async def test_an_answer_that_is_no_watch_is_not_believed() -> None:

@@ -17,6 +17,8 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -42,6 +44,7 @@ PARTIAL_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1
 
 Query = Sequence[tuple[str, str]]
 _CONNECT_SECONDS = 10.0
+_ENDLESS = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
 _READ_SIZE = 1 << 18
 # Methods that may be sent again by their nature. DELETE and PATCH become so by preconditions and apply: the caller says it.
 _HARMLESS = frozenset({"GET", "HEAD"})
@@ -122,13 +125,12 @@ class Client:
             self._options["proxy"] = connection.proxy
         if connection.server_name:
             self._options["server_hostname"] = connection.server_name
-        self._identity: tuple[Credential, ssl.SSLContext | None] | None = None
+        self._context: ssl.SSLContext | None = None
+        self._certificate = b""
 
     async def __aenter__(self) -> Self:
         """Open the sessions; nothing is sent yet. Raises InputError when the connection's certificates cannot be used."""
-        credential = self.connection.credentials.cached()
-        if credential is not None:
-            self._identity = (credential, self.connection.tls(credential))
+        self._show(self.connection.credentials.cached() or Credential())
         self._sessions = [self._session(), self._session()]
         return self
 
@@ -194,24 +196,35 @@ class Client:
         Raises as `request` does, while opening and while reading.
         """
         headers = self._headers(accept, None, JSON, None, compressed)
-        await self._authorise(headers)
-        self._count("watch")
+        mapped = self._mapped("watch", path, ambiguous=False)
         self._watches += 1
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
         answer: aiohttp.ClientResponse | None = None
         try:
-            with self._mapped("watch", path, ambiguous=False):
-                async with asyncio.timeout(3 * _CONNECT_SECONDS):  # the server answers a watch's headers at once
-                    answer = await self._sessions[1].request(
-                        "GET", self._url(path, query), headers=headers, timeout=timeout, ssl=self._tls(), **self._options
-                    )
-                    if answer.status >= 400:  # ruff: ignore[magic-value-comparison]
-                        raise self._refusal("watch", path, answer, await answer.read())
-            yield Stream(answer, self._mapped("watch", path, ambiguous=False))
+            credential = await self._authorise(headers)
+            with mapped:
+                answer = await self._open(self._url(path, query), headers)
+            if answer.status == HTTPStatus.UNAUTHORIZED and await self.connection.credentials.renew(credential) != credential:
+                answer.close()
+                await self._authorise(headers)
+                with mapped:
+                    answer = await self._open(self._url(path, query), headers)
+            if answer.status >= HTTPStatus.BAD_REQUEST:
+                with mapped:
+                    body = await answer.read()
+                raise self._refusal("watch", path, answer, body)
+            yield Stream(answer, mapped)
         finally:
             self._watches -= 1
             if answer is not None:
                 answer.close()
+
+    async def _open(self, url: yarl.URL, headers: CIMultiDict[str]) -> aiohttp.ClientResponse:
+        """Open a watch as far as its headers, which the server sends at once."""
+        self._count("watch")
+        async with asyncio.timeout(3 * _CONNECT_SECONDS):
+            return await self._sessions[1].request(
+                "GET", url, headers=headers, timeout=_ENDLESS, ssl=self._context or True, **self._options
+            )
 
     async def _send_in_turn(self, call: _Call) -> Response:
         self._waiting += 1
@@ -235,13 +248,13 @@ class Client:
                     data=call.body,
                     headers=call.headers,
                     timeout=self._timeout(call.timeout),
-                    ssl=self._tls(),
+                    ssl=self._context or True,
                     **self._options,
                 ) as answer:
                     body = await answer.read()
         finally:
             self._active -= 1
-        if answer.status >= 400:  # ruff: ignore[magic-value-comparison]
+        if answer.status >= HTTPStatus.BAD_REQUEST:
             raise self._refusal(call.verb, call.path, answer, body)
         return Response(answer.status, body, answer.headers)
 
@@ -262,17 +275,19 @@ class Client:
     async def _authorise(self, headers: CIMultiDict[str]) -> Credential:
         """Put the credential of the moment into `headers`, and its certificate under TLS."""
         credential = self.connection.credentials.cached() or await self.connection.credentials.renew()
-        if self._identity is None or self._identity[0] is not credential:
+        if credential.certificate != self._certificate:
             try:
-                self._identity = (credential, self.connection.tls(credential))
+                self._show(credential)
             except InputError as error:
                 raise errors.NotSentError(str(error)) from error
         if credential.token:
             headers["Authorization"] = f"Bearer {credential.token}"
         return credential
 
-    def _tls(self) -> ssl.SSLContext | bool:
-        return (self._identity and self._identity[1]) or True
+    def _show(self, credential: Credential) -> None:
+        """Make the TLS settings anew, with that credential's certificate (if it has one)."""
+        self._context = self.connection.tls(credential)
+        self._certificate = credential.certificate
 
     def _refusal(self, verb: str, path: str, answer: aiohttp.ClientResponse, body: bytes) -> errors.StatusError:
         after = _seconds(answer.headers.get("Retry-After"))
@@ -291,7 +306,7 @@ class Client:
         return known
 
     def _url(self, path: str, query: Query) -> yarl.URL:
-        text = f"{self.connection.server}{path}?{urlencode(query)}" if query else self.connection.server + path
+        text = f"{self.connection.server}{path}?{_encoded(tuple(query))}" if query else self.connection.server + path
         return yarl.URL(text, encoded=True)
 
     def _headers(
@@ -311,6 +326,12 @@ class Client:
         # aiohttp would send GET, PUT and DELETE again by itself when a connection breaks; whether that does harm is for us to say.
         session._retry_connection = False  # ruff: ignore[private-member-access] (there is no public switch)
         return session
+
+
+@lru_cache(1024)
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    """A query as it stands in a URL; an application's writes all bear the same."""
+    return urlencode(query)
 
 
 class _Call(Struct, frozen=True, gc=False):

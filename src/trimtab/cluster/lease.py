@@ -141,7 +141,7 @@ class Leadership:
         return True
 
     async def _take(self, *, only_ours: bool = False) -> bool:
-        """Take the lease if it is free, expired or ours already; whether we have it."""
+        """Take the lease if it is free, expired or ours already (`only_ours`: renew it if it still is); whether we have it."""
         try:
             answer = await self._client.request("GET", self._path, urgent=True, timeout=self._retry)
         except errors.NotFoundError:
@@ -152,8 +152,9 @@ class Leadership:
         if not ours and (only_ours or (holder and not self._has_expired(lease))):
             return False
         self._version = lease.metadata.resource_version
+        claim = {"renewTime": self._now()} if only_ours else self._claim(0 if ours else 1, lease.spec.lease_transitions or 0)
         try:
-            await self._write(self._claim(0 if ours else 1, lease.spec.lease_transitions or 0))
+            await self._write(claim)
         except errors.ConflictError:
             return False
         return True

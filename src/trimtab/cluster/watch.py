@@ -43,6 +43,7 @@ SLOWLY = Backoff(first=5.0, most=60.0, jitter=0.2)
 QUICKLY = Backoff(first=0.25, most=30.0, jitter=0.5)
 _SLICE = 0.010
 _YOUNG = 1.0
+_HEALTHY = 30.0
 _PATIENCE = 3
 _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 _CHANGES: dict[str, Change] = {"ADDED": "ADDED", "MODIFIED": "MODIFIED", "DELETED": "DELETED"}
@@ -161,16 +162,23 @@ class Reflector(Generic[T]):
 
     async def _round(self) -> float:
         """Take the state if it is not known, follow until the watch ends; the seconds to wait before the next round."""
-        began, heard = self._clock.monotonic(), self._events + self._lists
+        began, heard = self._clock.monotonic(), self._heard
         try:
             await (self._watch() if self._version or self._offered else self._list())
         except (ApiError, _RelistError) as error:
+            if self._clock.monotonic() - began >= _HEALTHY or (self._heard > heard and isinstance(error, errors.UnreachableError)):
+                self._failures = 0  # it broke, but it had worked
             return self._after(error)
-        if self._clock.monotonic() - began >= _YOUNG or self._events + self._lists > heard:
+        if self._clock.monotonic() - began >= _YOUNG or self._heard > heard:
             self._failures = 0
         else:  # a server that closes each watch at once must not be asked in a loop
             self._failures += 1
         return self._pause(QUICKLY, after=self._failures)
+
+    @property
+    def _heard(self) -> int:
+        """Grows with everything that the server told us."""
+        return self._events + self._lists + self._bookmarks
 
     def _after(self, error: ApiError | _RelistError) -> float:
         """What follows from a failure: every outcome of a round meets here. The seconds to wait."""
@@ -214,11 +222,15 @@ class Reflector(Generic[T]):
             accept=self._accept_list,
         )
         self._slice_began = self._clock.monotonic()
-        async for page, version in pages:  # ruff: ignore[unused-loop-control-variable] (the last page's version is the list's)
-            for raw in page:
-                items.append(self._handler.decode(raw))
-                if self._slice_is_over():
-                    await asyncio.sleep(0)
+        try:
+            async for page, version in pages:  # ruff: ignore[unused-loop-control-variable] (the last page's version is the list's)
+                for raw in page:
+                    items.append(self._handler.decode(raw))
+                    if self._slice_is_over():
+                        await asyncio.sleep(0)
+        except errors.GoneError:
+            self._page = 0  # the pages take longer than the server keeps a version: next time all at once
+            raise
         await self._complete(items, version)
 
     async def _watch(self) -> None:
