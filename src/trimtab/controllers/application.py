@@ -36,6 +36,10 @@ from trimtab.sync.state import KeptSet, State
 from trimtab.sync.writer import Writer
 
 
+class NotFetchedError(UnavailableError):
+    """A Repository has not been asked yet: after a start nothing is done on what was known before, until it has answered or failed."""
+
+
 class Applications:
     """The reconciler of Application."""
 
@@ -86,7 +90,7 @@ class Applications:
             if request is not None and request.verb == "rollback":
                 return await self._rolled_back(application, memory, newest, request.argument), trees
         except TrimtabError as error:
-            if not memory.current.key:
+            if not memory.current.key or isinstance(error, NotFetchedError):
                 raise
             memory.trouble = error
             return memory.current, {}
@@ -101,6 +105,10 @@ class Applications:
         older = await produce(memory.owner, application.spec, trees, setting, key_of)
         quarantine(memory, newest.key)
         memory.status = msgspec.structs.replace(memory.status, pinned=commit)
+        memory.held, memory.failure = (
+            newest.key,
+            f"Rolled back to {commit[:7]}; it stays until resume, or until Git renders to something else.",
+        )
         return older
 
     def touched(self, key: Key) -> None:
@@ -137,9 +145,10 @@ class Applications:
         for name in sorted(repositories_of(application.spec.sources)):
             where = f"{application.metadata.namespace}/{name}"
             tree = self._repositories.tree(where)
+            if tree is None and self._repositories.trouble(where):
+                raise UnavailableError(self._repositories.trouble(where), retry_after=5.0)
             if tree is None:
-                trouble = self._repositories.trouble(where) or f"Waiting for Repository {where}, which has not been fetched yet."
-                raise UnavailableError(trouble, retry_after=5.0)
+                raise NotFetchedError(f"Waiting for Repository {where}, which has not been fetched yet.", retry_after=5.0)
             trees[name] = tree
         return trees
 

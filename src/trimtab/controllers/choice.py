@@ -20,7 +20,11 @@ def choose_set(memory: Memory, newest: KeptSet) -> KeptSet:
     last good one. The next different key goes through by itself.
     """
     if newest.key in memory.status.quarantined and memory.current.key:
+        memory.held = newest.key
         return memory.current
+    memory.held = memory.failure = ""
+    if memory.status.pinned:
+        memory.status = msgspec.structs.replace(memory.status, pinned="")
     return newest
 
 

@@ -110,12 +110,14 @@ class Manager:
     async def _lead_until(self, lost: Awaitable[None]) -> None:
         leading = asyncio.create_task(self._lead(), name="lead")
         losing = asyncio.ensure_future(lost)
-        await asyncio.wait({leading, losing}, return_when=asyncio.FIRST_COMPLETED)
-        losing.cancel()
-        if leading.done():
-            leading.result()
-        leading.cancel()
-        await asyncio.gather(leading, losing, return_exceptions=True)
+        try:
+            await asyncio.wait({leading, losing}, return_when=asyncio.FIRST_COMPLETED)
+            if leading.done():
+                leading.result()
+        finally:
+            leading.cancel()
+            losing.cancel()
+            await asyncio.gather(leading, losing, return_exceptions=True)
 
     async def _lead(self) -> None:
         async with AsyncExitStack() as stack:

@@ -36,6 +36,10 @@ class Memory(Struct):
     """Whether the outcome of the current set is still open."""
     started: float = 0.0
     """Monotonic time at which work began that no status tells of yet."""
+    held: str = ""
+    """The render key of the newest set while it is quarantined; empty while the newest is in force."""
+    failure: str = ""
+    """Why the quarantined set failed, for people."""
     plan: Plan | None = None
     trouble: TrimtabError | None = None
     """Why the newest revision cannot be read or rendered, while what is in force is defended."""

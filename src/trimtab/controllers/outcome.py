@@ -98,9 +98,10 @@ async def _give_up(world: World, application: Application, memory: Memory, judge
     failed = memory.current
     quarantine(memory, failed.key)
     text = f"{revision_of(trees) or failed.key[:7]} did not become healthy within {application.spec.health.timeout}: {judged.message}"
+    memory.held, memory.failure = failed.key, text
     _event(world, application, "Warning", "HealthFailed", text)
     if application.spec.sync.on_failure == "Rollback" and memory.good is not None:
-        await _say(world, application, memory, Said("Failed", judged.health, text, "HealthFailed"), judged, trees, outcome="RolledBack")
+        await _say(world, application, memory, Said("RolledBack", judged.health, text, "HealthFailed"), judged, trees, outcome="RolledBack")
         memory.current = memory.good
         memory.good = None
         memory.awaited = True
@@ -197,10 +198,8 @@ def revision_of(trees: Mapping[str, Tree]) -> str:
 def _synced(plan: Plan, memory: Memory) -> str:
     if memory.trouble is not None or memory.current.problems:
         return "Failed"
-    if memory.status.pinned:
-        return "RolledBack"
-    if memory.current.key in memory.status.quarantined:
-        return "Failed"
+    if memory.held:
+        return "Failed" if memory.current.key == memory.held else "RolledBack"
     return "Drifted" if any(n.text.startswith("differs:") for n in plan.notices) else "Equal"
 
 
@@ -213,10 +212,10 @@ def _message(plan: Plan, memory: Memory, judged: Verdict) -> str:
         return memory.current.problems[0][1] + (f" ({more} more objects cannot be used)" if more else "")
     if memory.status.pinned:
         return f"Rolled back to {memory.status.pinned[:7]}; it stays until resume, or until Git renders to something else."
+    if memory.held:
+        return memory.failure or memory.status.message
     if judged.message:
         return judged.message
-    if memory.current.key in memory.status.quarantined:
-        return memory.status.message
     notices = [n.text if n.key is None else f"{n.key}: {n.text}" for n in plan.notices]
     return notices[0] + (f" (and {len(notices) - 1} more)" if len(notices) > 1 else "") if notices else ""
 
@@ -273,7 +272,7 @@ async def _say(
 
 def _tell(world: World, application: Application, health: str, synced: str, said: Said) -> None:
     """Events on failure and on change of health only."""
-    if said.synced in {"Failed", "Refused"} and synced != said.synced:
+    if said.synced in {"Failed", "Refused", "RolledBack"} and synced != said.synced:
         _event(world, application, "Warning", said.reason or said.synced, said.message)
     elif said.health != health and said.health in {"Healthy", "Degraded"} and health:
         _event(

@@ -63,8 +63,8 @@ class World(Struct):
 
     def kinds_changed(self) -> None:
         """Discovery says something else now: wake every application; each finds out for itself, without a request, whether it matters."""
-        for key, _ in self.applications.items():
-            self.application_queue.add(key)
+        for application, _ in self.applications.items():  # ruff: ignore[incorrect-dict-iterator]  a live store is no dict
+            self.application_queue.add(application)
 
     def _capabilities(self) -> Capabilities:
         return capabilities_of(self.discovery)
