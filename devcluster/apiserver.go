@@ -58,6 +58,7 @@ func apiServerArgs(options Options, keys *keyring, etcdURL string, port int) ([]
 		"--authorization-mode=Node,RBAC",
 		"--allow-privileged=true",
 		"--profiling=false",
+		"--shutdown-watch-termination-grace-period=1s", // else open watches of others hold up the stop
 	}
 	if options.AuditLog != "" {
 		policy := filepath.Join(options.DataDir, "audit-policy.yaml")

@@ -25,7 +25,7 @@ import (
 	"trimtab.dev/devcluster/fakekubelet"
 )
 
-// patience is how long each of the two groups of tasks may take to stop.
+// patience is how long each step of stopping may take.
 const patience = 4 * time.Second
 
 // cluster is a running control plane.
@@ -144,15 +144,20 @@ func (c *cluster) stop() {
 	c.clients.stop()
 	c.servers.stop()
 	if c.store != nil {
-		c.store.stop()
+		patiently(c.store.stop)
 	}
 }
 
 func (t *tasks) stop() {
 	t.cancel()
+	patiently(t.group.Wait)
+}
+
+// patiently does what may hang, and leaves it behind after a while.
+func patiently(do func()) {
 	ended := make(chan struct{})
 	go func() {
-		t.group.Wait()
+		do()
 		close(ended)
 	}()
 	select {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import ssl
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
 JSON = dict[str, Any]
@@ -57,6 +58,14 @@ class RawApi:
             raise StatusError(answer.status, data.decode(errors="replace"))
         result: JSON = json.loads(data)
         return result
+
+    @contextlib.contextmanager
+    def watch(self, path: str) -> Generator[http.client.HTTPResponse]:
+        """An open watch on a collection, as the server's answer."""
+        connection = http.client.HTTPSConnection(self._address, context=self._tls, timeout=20)
+        with contextlib.closing(connection):
+            connection.request("GET", f"{path}?watch=true")
+            yield connection.getresponse()
 
     def get(self, path: str) -> JSON:
         """The object, or list, at a path."""
