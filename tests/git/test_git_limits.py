@@ -89,7 +89,7 @@ def test_g5_a_tree_of_a_million_entries_is_refused() -> None:
     started = time.process_time()
     with pytest.raises(LimitError):
         parse_tree(content)
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 1
 
 
 async def test_g5_a_delta_chain_of_ten_thousand_is_read(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ async def _pieces(content: bytes) -> AsyncIterator[bytes]:
 
 
 def _chain(count: int) -> tuple[bytes, str, bytes]:
-    """A pack of a blob and `count - 1` deltas, each of the one before with a byte more; the last blob's id and content: gitformat-pack(5)."""
+    """A pack of a blob and `count - 1` deltas, each of the one before with a byte more; the last blob's id and content."""
     content, entries = b"0", [_header(3, 1) + zlib.compress(b"0")]
     for number in range(1, count):
         base = hashlib.sha1(b"blob %d\0" % len(content) + content).digest()

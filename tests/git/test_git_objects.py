@@ -50,7 +50,7 @@ async def test_many_callers_share_one_process(work: Path, reader: ObjectReader) 
 
 
 async def test_a_missing_object_is_an_error_and_harms_no_other(work: Path, reader: ObjectReader) -> None:
-    """ "Could not read" is an error that names the object; those asked for beside it are answered."""
+    """An object that is not there is an error that names it; those asked for beside it are answered."""
     missing = asyncio.gather(reader.read("1" * 40), reader.read(_blob(work, "a")), return_exceptions=True)
     error, found = await missing
     assert isinstance(error, MissingObjectError)

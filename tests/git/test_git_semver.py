@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.core.errors import InputError
@@ -69,12 +69,14 @@ def test_the_order_is_that_of_semver_org() -> None:
     assert sorted(map(_version, reversed(chain))) == [_version(text) for text in chain]
 
 
+@settings(deadline=None)
 @given(versions)
 def test_a_version_reads_back_as_written(version: Version) -> None:
     """Writing and reading are inverse, with and without `v`."""
     assert parse_version(str(version)) == parse_version(f"v{version}") == version
 
 
+@settings(deadline=None)
 @given(versions, versions)
 def test_bounds_agree_with_the_order(bound: Version, version: Version) -> None:
     """`>=` and `<` part all releases in two, at the bound."""
@@ -83,6 +85,7 @@ def test_bounds_agree_with_the_order(bound: Version, version: Version) -> None:
         assert (at_least, below) == (bound <= version, version < bound)
 
 
+@settings(deadline=None)
 @given(releases, releases)
 def test_a_tilde_range_lies_within_its_caret_range(base: Version, version: Version) -> None:
     """`~` allows patches, `^` minor versions too (from 1.0.0 on)."""
@@ -90,6 +93,7 @@ def test_a_tilde_range_lies_within_its_caret_range(base: Version, version: Versi
         assert parse_range(f"^{base}").matches(version)
 
 
+@settings(deadline=None)
 @given(st.lists(versions))
 def test_the_latest_is_the_highest_within(candidates: list[Version]) -> None:
     """No other version of the range is above it."""

@@ -40,7 +40,7 @@ async def test_a_push_sends_a_signed_webhook_from_its_hook(tmp_path: Path) -> No
     signature, body = got[0]
     assert signature == "sha256=" + hmac.new(b"key", body, hashlib.sha256).hexdigest()
     told = json.loads(body)
-    assert (told["ref"], told["after"], told["repository"]["clone_url"]) == ("refs/heads/main", oid, url)
+    assert (told["ref"], told["after"], told["url"]) == ("refs/heads/main", oid, url)
     assert before <= server.pushes[0].started <= time.time()
     await server.stop()
     await runner.cleanup()

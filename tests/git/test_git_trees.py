@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support import repos
 
@@ -79,6 +79,7 @@ def test_g2_cut_off_trees_are_refused(content: bytes) -> None:
 
 
 @pytest.mark.fast
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_are_read_as_a_name_that_leaves_its_directory(content: bytes) -> None:
     """Whatever a tree holds, names that come out of it are plain."""

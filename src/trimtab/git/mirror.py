@@ -19,7 +19,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import os
 import shutil
 from collections.abc import AsyncGenerator, Collection, Generator
 from pathlib import Path
@@ -163,9 +162,9 @@ class Mirror:
             raise GitError(f"{name or oid} moved while it was fetched.", remedy="It is tried again.")
 
     def _tidy_when_due(self) -> None:
-        packs = sum(1 for name in os.listdir(self.directory / "objects/pack") if name.endswith(".pack"))
+        packs = sum(1 for _ in (self.directory / "objects/pack").glob("*.pack"))
         sample = self.directory / "objects/17"  # ids are evenly spread: one folder of 256 tells of all
-        loose = len(os.listdir(sample)) if sample.exists() else 0
+        loose = sum(1 for _ in sample.iterdir()) if sample.exists() else 0
         if (packs > _PACKS or loose > _LOOSE_IN_SAMPLE) and (self._tidying is None or self._tidying.done()):
             self._tidying = asyncio.create_task(_roll_up(self.directory), name=f"tidy {self.directory.name}")
 

@@ -11,7 +11,6 @@ A read is `(kind, path, id)`, as the render worker reports it (docs/designs/002-
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
@@ -113,11 +112,11 @@ class ReadIndex(Generic[K]):
         self.remove(key)
         paths, kinds = [], []
         for kind, path, _ in reads:
-            paths.append(sys.intern(path))
+            paths.append(path)
             kinds.append(kind)
             for slots in self._slots_of(kind):
                 slots.add(paths[-1], key)
-        self._reads[key] = (sys.intern("".join(kinds)), *paths)
+        self._reads[key] = ("".join(kinds), *paths)
 
     def remove(self, key: K) -> None:
         """Forget `key`."""
