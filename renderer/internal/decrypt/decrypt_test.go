@@ -1,6 +1,7 @@
 package decrypt
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"github.com/getsops/sops/v3/config"
 
 	"trimtab.dev/renderer/internal/failure"
+	"trimtab.dev/renderer/internal/frame"
+	"trimtab.dev/renderer/internal/protocol"
 	"trimtab.dev/renderer/internal/tree"
 )
 
@@ -106,6 +109,27 @@ func TestRefusalsSayWhy(t *testing.T) {
 			if strings.Contains(found.Message+found.Detail, secret) {
 				t.Errorf("%s: the message shows %s", each.name, secret)
 			}
+		}
+	}
+}
+
+// TestConversation: hello, one answer a request, and the end of input is the end.
+func TestConversation(t *testing.T) {
+	identity := newIdentity(t)
+	var toWorker, fromWorker bytes.Buffer
+	parent := frame.NewConnection(&fromWorker, &toWorker)
+	for _, format := range []string{"yaml", "nonsense"} {
+		request := map[string]any{"type": "decrypt", "id": 7, "format": format, "keys": []string{identity.String()}}
+		if err := parent.Write(request, encrypt(t, plaintexts["yaml"], "yaml", identity)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Serve(frame.NewConnection(&toWorker, &fromWorker), protocol.Hello{Type: "hello"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`{"type":"hello"`, `{"type":"result","id":7,"ok":true}`, `{"type":"result","id":7,"ok":false`} {
+		if got, err := parent.Read(); err != nil || !strings.HasPrefix(string(got.Header), want) {
+			t.Errorf("%s %v, wanted %s", got.Header, err, want)
 		}
 	}
 }

@@ -98,8 +98,7 @@ func unpack(view *tree.View, location string) ([]*archive.BufferedFile, error) {
 	return files, nil
 }
 
-// gatherer walks a chart's directory as Helm's loader does, but level by level,
-// so that one question to the parent brings all files of a level.
+// gatherer walks a chart's directory as Helm's loader does.
 type gatherer struct {
 	view  *tree.View
 	root  string
@@ -113,7 +112,41 @@ func gather(view *tree.View, root string) ([]*archive.BufferedFile, error) {
 	if err := walk.readRules(); err != nil {
 		return nil, err
 	}
-	return walk.files, walk.directory("", 0)
+	if err := walk.readAhead(); err != nil {
+		return nil, err
+	}
+	err := walk.directory("", 0)
+	return walk.files, err
+}
+
+// readAhead asks for everything that will be read, one question for each level of directories. Links are left to the walk.
+func (g *gatherer) readAhead() error {
+	level := map[string][]tree.Entry{}
+	entries, _, err := g.view.ReadDir(g.root)
+	if err != nil {
+		return err
+	}
+	level[""] = entries
+	for range maxDepth {
+		var wanted []tree.Entry
+		deeper := map[string]tree.Entry{}
+		for below, entries := range level {
+			for _, entry := range g.wanted(entries, below) {
+				wanted = append(wanted, entry)
+				if entry.Class == tree.Directory {
+					deeper[path.Join(below, entry.Name)] = entry
+				}
+			}
+		}
+		if err := g.view.Prefetch(wanted); err != nil || len(deeper) == 0 {
+			return err
+		}
+		level = map[string][]tree.Entry{}
+		for below, entry := range deeper {
+			level[below] = g.view.Known(entry.OID)
+		}
+	}
+	return nil
 }
 
 // readRules reads .helmignore, if there is one; the listing of the root witnesses its absence.
@@ -148,11 +181,7 @@ func (g *gatherer) directory(below string, depth int) error {
 	if err != nil {
 		return err
 	}
-	wanted := g.wanted(entries, below)
-	if err := g.view.Prefetch(wanted); err != nil {
-		return err
-	}
-	for _, entry := range wanted {
+	for _, entry := range g.wanted(entries, below) {
 		if err := g.entry(entry, path.Join(below, entry.Name), depth); err != nil {
 			return err
 		}

@@ -24,14 +24,13 @@ const (
 
 // files is the read-only file system that Kustomize sees: the tree, and a few files of our own making.
 type files struct {
-	filesys.FileSystem // nothing: a call that is not defined here would be a writer
-	view               *tree.View
-	environment        helm.Environment
-	virtual            map[string][]byte
-	rewritten          map[string][]byte // kustomization files as served, by absolute path
-	failed             *failure.Failure  // the first that Kustomize may swallow
-	changedSchema      bool
-	places             places
+	view          *tree.View
+	environment   helm.Environment
+	virtual       map[string][]byte
+	rewritten     map[string][]byte // kustomization files as served, by absolute path
+	failed        *failure.Failure  // the first that Kustomize may swallow
+	changedSchema bool
+	places        places
 }
 
 func newFiles(view *tree.View, environment helm.Environment) *files {
@@ -130,7 +129,7 @@ func (f *files) Exists(name string) bool {
 	return err == nil
 }
 
-// The rest is not needed to build; it must not fall through to a nil interface.
+// The rest of filesys.FileSystem is not needed to build.
 
 // Create refuses.
 func (*files) Create(string) (filesys.File, error) { return nil, errReadOnly }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 )
 
 // Enter shuts every thread of the process in and says how: "landlock+seccomp",
@@ -35,7 +37,8 @@ func Probe(output io.Writer) int {
 		return 2
 	}
 	fmt.Fprintln(output, string(encoded))
-	if len(attempts) == 0 || how[:4] == "none" {
+	if strings.HasPrefix(how, "none") {
+		fmt.Fprintln(os.Stderr, "no sandbox:", strings.TrimPrefix(how, "none: "))
 		return 1
 	}
 	for _, tried := range attempts {

@@ -14,7 +14,7 @@ import (
 // landlock where the kernel has it, then the filter, which is what counts.
 func enter() (string, error) {
 	if _, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
-		return "", fmt.Errorf("no_new_privs was refused: %w", errno)
+		return "", fmt.Errorf("no_new_privs was refused: %w (a program built with cgo cannot reach all its threads; build with CGO_ENABLED=0)", errno)
 	}
 	landlocked := landlock() == nil
 	if err := seccomp(); err != nil {

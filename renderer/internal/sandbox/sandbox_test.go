@@ -52,6 +52,7 @@ func again(t *testing.T, what string) ([]byte, error) {
 	}
 	command := exec.Command(os.Args[0])
 	command.Env = []string{"TRIMTAB_SANDBOX_TEST=" + what}
+	command.Stderr = os.Stderr
 	return command.Output()
 }
 

@@ -67,3 +67,12 @@ func (v *View) peek(name string) (node Node, complete bool) {
 	}
 	return node, true
 }
+
+// Known gives the entries of a tree that the cache has, by oid. It records nothing.
+func (v *View) Known(oid string) []Entry {
+	kept, cached := v.cache.get(oid)
+	if !cached {
+		return nil
+	}
+	return kept.entries
+}
