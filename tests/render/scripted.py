@@ -19,7 +19,7 @@ def receive():
     header, body = struct.unpack(">II", lengths)
     return json.loads(sys.stdin.buffer.read(header)), sys.stdin.buffer.read(body)
 def say(text):
-    send({{"type": "result", "id": 1, "ok": False, "error": {{"class": "Render", "message": text}}}})
+    send({{"type": "result", "id": request["id"], "ok": False, "error": {{"class": "Render", "message": text}}}})
 send({{"type": "hello", "protocol": {protocol}, "version": "scripted", "sandbox": "none: a test"}})
 while True:
     request, body = receive()
@@ -62,6 +62,9 @@ while True:
         say(json.dumps({{**os.environ, "fds": sorted(os.listdir("/proc/self/fd")), "session": os.getsid(0) == os.getpid()}}))
     elif path == "nonsense":
         send({{"type": "surprise"}})
+    elif path == "stale":
+        say("an answer to nothing")
+        say("another's answer")
     else:
         say("nothing to do")
 """

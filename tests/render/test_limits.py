@@ -77,6 +77,21 @@ async def test_r18_a_healthy_application_beside_a_bomb_is_as_fast_as_before(stri
     assert all(isinstance(end, RenderStoppedError) for end in await asyncio.gather(*bombs, return_exceptions=True))
 
 
+async def test_r18_nobody_waits_long_for_slow_renders_that_nobody_foresaw(pool: Pool) -> None:
+    """Bombs that no one knows yet take both workers; a worker more is there after a second, not after their ten."""
+    await pool.ready()
+    bombs = [asyncio.create_task(render(pool, ENDLESS, who=f"team/new-{n}")) for n in range(2)]
+    assert await processes.until(lambda: pool.statistics().busy == 2)
+    began = time.monotonic()
+    await render(pool, HEALTHY, who="team/healthy")
+    assert time.monotonic() - began < 3
+    for bomb in bombs:
+        bomb.cancel()
+    await asyncio.gather(*bombs, return_exceptions=True)
+    await _times(pool, 20)
+    assert pool.statistics().alive <= 2, "and afterwards it is gone"
+
+
 async def test_r18_an_application_with_many_renders_lets_others_in(pool: Pool) -> None:
     """Five hundred renders of one application stand in its own lane; another's does not wait behind them."""
     crowd = [asyncio.create_task(render(pool, HEALTHY, who="team/crowd")) for _ in range(500)]

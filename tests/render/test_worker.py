@@ -89,6 +89,13 @@ async def test_r17_grandchildren_die_with_the_worker(scripted_pool: Pool) -> Non
     assert processes.group(worker.pid) == []
 
 
+async def test_an_answer_to_nothing_reaches_nobody(scripted_pool: Pool) -> None:
+    """A worker that talks out of turn is replaced; the next application gets its own answer, not the one left over."""
+    with pytest.raises(RenderFailedError, match="an answer to nothing"):
+        await scripted_pool.render(ask("0" * 40, "stale"), Objects(), who="team/demo")
+    assert await _still_works(scripted_pool)
+
+
 async def test_a_program_that_stood_still_does_not_blame_the_worker(scripted_pool: Pool) -> None:
     """Stopped or starved for longer than the deadline while the answer was there: asked once more."""
     await scripted_pool.ready()

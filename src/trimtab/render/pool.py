@@ -4,13 +4,14 @@ The story of its tasks: a caller takes a seat (a worker) from `FairSeats`, holds
 back. A worker that was lost is not given back; a task of the pool's group starts another, so the next caller finds it ready. Entering
 the pool starts the first workers without waiting for them; leaving it kills them all, as groups, and reaps them.
 
-Applications whose last render had to be stopped share one lane: they wait for each other, and never hold the last worker.
+Nobody waits for somebody else's slow render: after a second a timer brings a worker more (at most as many again), which goes when the
+rush is over. And applications whose last render had to be stopped share one lane: they wait for each other, and never hold the last worker.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -38,6 +39,8 @@ _log = logs.get(__name__)
 _encode = msgspec.json.Encoder().encode
 _OVERRAN = "stopped at a limit before"
 """The lane of those whose last render was stopped."""
+_SLOW = 1.0
+"""Seconds after which a render counts as slow, and its worker as missing."""
 _FIRST_RETRY, _LAST_RETRY = 0.2, 30.0
 """Seconds between attempts to start a worker that does not start."""
 
@@ -90,7 +93,7 @@ class Pool:
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
         for _ in range(self._size):
-            self._replace()
+            self._start_more(self._size)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -187,9 +190,11 @@ class Pool:
         lane = _OVERRAN if subject.who in self._overran else subject.who
         questions = answers() if answers is not None else None
         worker = await self._seats.take(lane)
+        relief = asyncio.get_running_loop().call_later(_SLOW, self._start_more, 2 * self._size)
         try:
             header, body = await worker.run(compose(worker), questions, output_bytes=subject.output_bytes)
         finally:
+            relief.cancel()
             self._release(worker, lane)
         self._overran.discard(subject.who)
         if questions is not None:
@@ -197,19 +202,27 @@ class Pool:
         return header, body, worker.version
 
     def _release(self, worker: Worker, lane: str) -> None:
-        if worker.alive:
+        if worker.alive and len(self._workers) <= self._size:
             self._seats.give(worker, lane)
             return
         self._workers.discard(worker)
         self._seats.leave(lane)
-        self._replace()
+        if worker.alive:
+            self._spawn(self._end(worker), "end a render worker")
+        self._start_more(self._size)
 
-    def _replace(self) -> None:
-        """Start a worker in the background."""
-        if not self._closed:
-            task = self._group.create_task(self._start(), name="start a render worker")
+    def _start_more(self, most: int) -> None:
+        """Start a worker in the background, where there are fewer than `most`."""
+        if len(self._workers) + len(self._starting) < most and not self._closed:
+            task = self._spawn(self._start(), "start a render worker")
             self._starting.add(task)
             task.add_done_callback(self._starting.discard)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        return self._group.create_task(work, name=name)
+
+    async def _end(self, worker: Worker) -> None:
+        await worker.end()
 
     async def _start(self) -> None:
         """Bring one worker in, however long it takes; meanwhile those who wait are told, if there is no other."""

@@ -132,11 +132,17 @@ class Worker:
             frame = await self._read()
             match _type.decode(frame.header).type:
                 case "result":
-                    return _result.decode(frame.header), frame.body
+                    return self._own(_result.decode(frame.header)), frame.body
                 case "want" | "want-decrypted" if answers is not None:
                     await self._answer(_want.decode(frame.header), answers, timeout)
                 case other:
                     raise WorkerLostError("crash", f"sent {other[:40]!r} where a result was due")
+
+    def _own(self, header: ResultHeader) -> ResultHeader:
+        """The header, if it answers the request at hand: one application never gets what was meant for another."""
+        if header.id != self._number:
+            raise WorkerLostError("crash", f"answered request {header.id} where {self._number} was asked")
+        return header
 
     async def _answer(self, want: Want, answers: Answers, timeout: asyncio.Timeout) -> None:
         """Answer a question. The worker's clock stands still while we read."""
