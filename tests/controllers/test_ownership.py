@@ -42,6 +42,7 @@ async def test_an_object_made_by_kubectl_is_taken_over(fleet: Fleet) -> None:
 
 async def test_replicas_that_an_autoscaler_drives_are_left_to_it(fleet: Fleet) -> None:
     """Git still says replicas; the autoscaler has taken the field over by the scale subresource: no fight, no drift."""
+    await _autoscaler(fleet)
     await fleet.push({"apps/a/d.yaml": deployment("d", replicas=1)})
     await fleet.application("a")
     await fleet.settled("a")
@@ -61,6 +62,55 @@ async def test_replicas_that_an_autoscaler_drives_are_left_to_it(fleet: Fleet) -
     found = await fleet.get(DEPLOYMENTS, "d")
     assert found is not None
     assert found["spec"]["replicas"] == 3
+
+
+async def test_replicas_that_git_drops_are_handed_over_to_the_autoscaler(fleet: Fleet) -> None:
+    """Dropping the field must not mean the default of one pod in between."""
+    await _autoscaler(fleet)
+    await fleet.push({"apps/a/d.yaml": deployment("d", replicas=4)})
+    await fleet.application("a")
+    await fleet.settled("a")
+    await fleet.push({"apps/a/d.yaml": deployment("d", replicas=None, image="app:2")})
+    await fleet.until(lambda: _runs(fleet, "app:2"))
+    assert await _replicas(fleet) == 4
+
+
+async def test_replicas_are_taken_back_when_the_autoscaler_is_gone(fleet: Fleet) -> None:
+    """Its entry outlives it; the field is Git's again."""
+    await _autoscaler(fleet)
+    await fleet.push({"apps/a/d.yaml": deployment("d", replicas=1)})
+    await fleet.application("a")
+    await fleet.settled("a")
+    await _scale(fleet, 3)
+    await fleet.quiet(1.0)
+    await objects.delete(fleet.admin, SCALERS, fleet.target, "d", uid="")
+    await fleet.push({"apps/a/d.yaml": deployment("d", replicas=2, image="app:2")})
+    await fleet.until(lambda: _runs(fleet, "app:2"))
+    assert await _replicas(fleet) == 2
+
+
+async def _autoscaler(fleet: Fleet) -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
+    spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 5}
+    body = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "d"}, "spec": spec}
+    await objects.create(fleet.admin, SCALERS, fleet.target, json.dumps(body).encode())
+
+
+async def _scale(fleet: Fleet, replicas: int) -> None:
+    """As the autoscaler does: through the scale subresource."""
+    body = json.dumps({"spec": {"replicas": replicas}}).encode()
+    await objects.merge_patch(fleet.admin, DEPLOYMENTS, fleet.target, "d", body, manager="kube-controller-manager", subresource="scale")
+
+
+async def _replicas(fleet: Fleet) -> int:
+    found = await fleet.get(DEPLOYMENTS, "d")
+    assert found is not None
+    return int(found["spec"]["replicas"])
+
+
+async def _runs(fleet: Fleet, image: str) -> bool:
+    found = await fleet.get(DEPLOYMENTS, "d")
+    return found is not None and found["spec"]["template"]["spec"]["containers"][0]["image"] == image
 
 
 async def test_a_recreated_object_is_taken_up_again(fleet: Fleet) -> None:

@@ -6,6 +6,7 @@ from tests.support import repos
 from tests.support.fleet import CONFIG_MAPS, Fleet, config_map, deployment
 
 from trimtab.api.meta import LABEL, OWNER
+from trimtab.cluster import objects
 from trimtab.controllers.own import REPOSITORIES
 
 
@@ -89,7 +90,24 @@ async def test_a_restart_writes_nothing(fleet: Fleet) -> None:
     await fleet.stop()
     before = fleet.writes().get("apply", 0)
     await fleet.start()
+    await fleet.quiet(1.0)
+    assert fleet.writes()["apply"] == before
     await fleet.patch(CONFIG_MAPS, "a", {"data": {"k": "9"}})
     await fleet.until_data("a", {"k": "1"})
     await fleet.quiet()
     assert fleet.writes()["apply"] == before + 1, "the correction alone"
+
+
+async def test_drift_during_an_outage_is_corrected_after_it(fleet: Fleet) -> None:
+    """What changed while nobody watched is seen at the start."""
+    await fleet.push({"apps/a/a.yaml": config_map("a", k="1"), "apps/a/b.yaml": config_map("b", k="1")})
+    await fleet.application("a")
+    await fleet.settled("a")
+    await fleet.stop()
+    await fleet.patch(CONFIG_MAPS, "a", {"data": {"k": "9"}})
+    found = await fleet.get(CONFIG_MAPS, "b")
+    assert found is not None
+    await objects.delete(fleet.admin, CONFIG_MAPS, fleet.target, "b", uid=found["metadata"]["uid"])
+    await fleet.start()
+    await fleet.until_data("a", {"k": "1"})
+    await fleet.until_data("b", {"k": "1"})

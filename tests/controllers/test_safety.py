@@ -52,7 +52,7 @@ async def test_an_approval_is_void_when_the_plan_has_changed(fleet: Fleet) -> No
     await fleet.push({"apps/a/0.yaml": config_map("c0", k="new")})
 
     async def other() -> bool:
-        return (await fleet.status("a"))["plan"]["digest"] != status["plan"]["digest"]
+        return bool((await fleet.status("a"))["plan"]["digest"] != status["plan"]["digest"])
 
     await fleet.until(other)
     await fleet.annotate("a", {"trimtab.dev/approve": status["plan"]["digest"]})

@@ -216,6 +216,7 @@ class Applications:
     async def _act(self, application: Application, memory: Memory, wanted: KeptSet, planned: Planned, trees: Mapping[str, Tree]) -> Carried:
         """Carry the plan out: pending entries are kept before the first create, the rest after the last write."""
         before = dict(memory.inventory)
+        memory.before = {d.key: d for d in memory.current.desired} if planned.plan.actions else {}
         if wanted.key != memory.current.key:
             outcome.begin(self._world, memory, wanted)
         memory.inventory = with_pending(memory.inventory, [planned.desired[a.key] for a in planned.plan.actions if a.verb == "create"])
@@ -225,6 +226,7 @@ class Applications:
             await self._keep(memory)
         actions = [a for a in planned.plan.actions if a.verb != "keep"]
         carried = await self._carry_out(application, memory, planned, actions, trees)
+        memory.before = {}
         memory.inventory = {k: e for k, e in carried.inventory.items() if k not in planned.forgotten}
         if not pending and (memory.inventory != before or memory.status.render_key != wanted.key):
             await self._keep(memory)
@@ -233,7 +235,8 @@ class Applications:
     async def _carry_out(
         self, application: Application, memory: Memory, planned: Planned, actions: list[Action], trees: Mapping[str, Tree]
     ) -> Carried:
-        writer = Writer(self._world.client, self._world.discovery, memory.owner, self._world.authority)
+        previous = memory.before
+        writer = Writer(self._world.client, self._world.discovery, memory.owner, self._world.authority, previous=previous.get)
         superseded = self._superseded(application, trees)
         carried = await carry_out(
             actions,

@@ -7,7 +7,7 @@ from msgspec import Struct, field
 from trimtab.api.application import Application, ApplicationStatus
 from trimtab.core.errors import TrimtabError
 from trimtab.plan.inventory import Inventory
-from trimtab.plan.model import Plan
+from trimtab.plan.model import Desired, Key, Plan
 from trimtab.plan.owner import Owner
 from trimtab.sync.state import KeptSet, State
 
@@ -23,6 +23,8 @@ class Memory(Struct):
     inventory: Inventory = field(default_factory=dict)
     current: KeptSet = KeptSet()
     """The set that is in force: applied, or being applied."""
+    before: dict[Key, Desired] = field(default_factory=dict)
+    """The bodies that were applied last, while others are being applied."""
     good: KeptSet | None = None
     newest: KeptSet | None = None
     """What the newest revision renders to; other than `current` while that one is quarantined."""
@@ -54,4 +56,5 @@ class Memory(Struct):
         if state is None:
             return cls(owner, application.status, application.status, settled=True)
         inventory = {e.key: e for e in state.inventory}
-        return cls(owner, application.status, application.status, inventory, state.current, state.good, kept=True)
+        status = application.status
+        return cls(owner, status, status, inventory, current=state.current, good=state.good, kept=True)

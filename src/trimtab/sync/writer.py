@@ -10,7 +10,7 @@ a delete               with the uid from the inventory as a precondition
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -24,15 +24,19 @@ from trimtab.cluster.resources import Resource
 from trimtab.core import metrics
 from trimtab.core.digests import canonical
 from trimtab.core.errors import ApiError, InputError, RefusedError, TrimtabError
-from trimtab.plan.managers import BEFORE_FIRST_APPLY, classify
+from trimtab.plan.fields import server_text
+from trimtab.plan.handover import handover
+from trimtab.plan.managers import BEFORE_FIRST_APPLY, DRIVEN, classify
 from trimtab.plan.model import Action, Desired, Entry, Key, Live, Ownership
-from trimtab.plan.owner import Owner, application_of
+from trimtab.plan.owner import HANDOVER_MANAGER, Owner
 from trimtab.plan.ownership import Conflict, Resolution, rename_entries, resolve
 from trimtab.sync.authority import Authority, Purpose, Write
 from trimtab.sync.conflicts import conflicts_seen, conflicts_told
 from trimtab.sync.observe import summarise
+from trimtab.sync.scalers import drivers_of
 
 Object = dict[str, Any]
+_DRIVEN = {server_text(at) for at in DRIVEN}
 
 
 class Outcome(Struct, frozen=True):
@@ -50,7 +54,18 @@ class Outcome(Struct, frozen=True):
 class Writer:
     """Writes the objects of one owner to one cluster."""
 
-    def __init__(self, client: Client, discovery: Discovery, owner: Owner, authority: Authority, *, purpose: Purpose = "Sync") -> None:
+    def __init__(
+        self,
+        client: Client,
+        discovery: Discovery,
+        owner: Owner,
+        authority: Authority,
+        *,
+        purpose: Purpose = "Sync",
+        previous: Callable[[Key], Desired | None] = lambda _: None,
+    ) -> None:
+        """`previous` gives the body that was applied last: what Git drops of it may have to be handed over first."""
+        self._previous = previous
         self._client = client
         self._discovery = discovery
         self._owner = owner
@@ -76,6 +91,7 @@ class Writer:
         if desired is None:
             raise InputError(f"{action.key} is in the plan and not among the rendered objects.")
         resource = await self._resource(desired)
+        await self._hand_over(resource, desired)
         uid = entry.uid if entry is not None and action.verb == "patch" else ""
         if evidence is not None:
             return await self._force(resource, desired, msgspec.json.decode(evidence), (), action, entry)
@@ -115,7 +131,7 @@ class Writer:
         for attempt in range(3):
             if live is None:
                 return await self._apply(resource, desired, "", action, entry)
-            resolution = self._resolved(live, desired, told)
+            resolution = await self._resolved(live, desired, told)
             renamed = await self._rename(resource, desired, live)
             body = canonical(_guarded(resolution.body, renamed or live))
             try:
@@ -125,16 +141,36 @@ class Writer:
                     raise
                 live, told = await self._read(resource, desired.key), ()
                 continue
-            return self._done(answer, resource, desired, action, entry, resolution.take)
+            return self._done(answer, resource, desired, action, entry, (*resolution.take, *resolution.yielded))
         raise AssertionError
 
-    def _resolved(self, live: Object, desired: Desired, told: tuple[Conflict, ...]) -> Resolution:
+    async def _resolved(self, live: Object, desired: Desired, told: tuple[Conflict, ...]) -> Resolution:
         body: Object = msgspec.json.decode(desired.body)
         manager = self._owner.manager
-        resolution = resolve(live, body, manager=manager, conflicts=told or conflicts_seen(live, body, manager=manager))
+        conflicts = told or conflicts_seen(live, body, manager=manager)
+        if any(field in _DRIVEN for field, _ in conflicts):
+            drives = await drivers_of(self._client, self._discovery, live)
+            resolution = resolve(live, body, manager=manager, conflicts=conflicts, drives=drives)
+        else:
+            resolution = resolve(live, body, manager=manager, conflicts=conflicts)
         if resolution.refused:
             raise RefusedError(resolution.refused)
         return resolution
+
+    async def _hand_over(self, resource: Resource, desired: Desired) -> None:
+        """Before Git's dropping of a field that a controller drives takes effect: its live value goes to a manager of its own."""
+        before = self._previous(desired.key)
+        if before is None or b'"replicas":' not in before.body or b'"replicas":' in desired.body:
+            return
+        live = await self._read(resource, desired.key)
+        if live is None:
+            return
+        drives = await drivers_of(self._client, self._discovery, live)
+        old, new = msgspec.json.decode(before.body), msgspec.json.decode(desired.body)
+        given = handover(old, new, live, manager=self._owner.manager, drives=drives)
+        if given is not None:
+            key, body = desired.key, canonical(given.body)
+            await objects.apply(self._client, resource, key.namespace, key.name, body, manager=HANDOVER_MANAGER, force=False)
 
     async def _rename(self, resource: Resource, desired: Desired, live: Object) -> Object | None:
         """Make people's and earlier tools' entries ours, where they are; the object as it is after that."""
@@ -206,8 +242,3 @@ def _guarded(body: Object, live: Object) -> Object:
     """The body under the uid and resourceVersion that were read."""
     metadata = {**body["metadata"], "uid": live["metadata"]["uid"], "resourceVersion": live["metadata"]["resourceVersion"]}
     return {**body, "metadata": metadata}
-
-
-def other_owner(live: Live, owner: Owner) -> str:
-    """The Application that claims an object of ours as its own, for people; empty where nobody does."""
-    return application_of(live.owner) if live.owner and live.owner != owner.full else ""
