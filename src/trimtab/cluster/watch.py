@@ -40,7 +40,7 @@ Change = Literal["ADDED", "MODIFIED", "DELETED"]
 
 SILENT_AFTER = 150.0
 SLOWLY = Backoff(first=5.0, most=60.0, jitter=0.2)
-QUICKLY = Backoff(first=0.25, most=30.0, jitter=0.5)
+QUICKLY = Backoff(first=0.25, most=5.0, jitter=0.5)  # a server that comes back is found again within seconds
 _SLICE = 0.010
 _YOUNG = 1.0
 _HEALTHY = 30.0
@@ -142,7 +142,7 @@ class Reflector(Generic[T]):
         self._version = ""
         self._offered = True
         """Whether this server is thought to offer WatchList: false from its first refusal on."""
-        self._lists = self._watches = self._events = self._bookmarks = self._silences = self._failures = 0
+        self._lists = self._watches = self._events = self._bookmarks = self._silences = self._failures = self._refusals = 0
         self._slice_began = 0.0
 
     async def wait_synced(self) -> None:
@@ -197,8 +197,9 @@ class Reflector(Generic[T]):
                 | errors.NotSentError()
                 | errors.StatusError(code=405)
             ):
+                self._refusals += 1
                 self._tell(error)
-                return self._pause(SLOWLY, after=self._failures)
+                return self._pause(SLOWLY, after=self._refusals)
             case _:
                 self._doubtful = True
                 if self._failures >= _PATIENCE or not self._synced.is_set():
@@ -310,9 +311,8 @@ class Reflector(Generic[T]):
         await self._handler.replaced(items, version)
         self._version = version
         self._lists += 1
-        self._readable = True
         self._synced.set()
-        self._handler.synced()
+        self._tell_readable(anew=True)
 
     def _advance(self, version: str) -> None:
         """Remember how far we are. Raises _RelistError when that is backwards."""
@@ -337,8 +337,9 @@ class Reflector(Generic[T]):
         self._readable = False
         self._handler.unreadable(error)
 
-    def _tell_readable(self) -> None:
-        if not self._readable:
+    def _tell_readable(self, *, anew: bool = False) -> None:
+        self._refusals = 0
+        if anew or not self._readable:
             self._readable = True
             self._handler.synced()
 
