@@ -13,6 +13,7 @@ import (
 var (
 	templatePlace = regexp.MustCompile(`([^\s():"]+/[^\s():"]+):(\d+)(?::(\d+))?`)
 	yamlLine      = regexp.MustCompile(`line (\d+)`)
+	yamlPrefix    = regexp.MustCompile(`^line \d+: `)
 	errorPrefix   = regexp.MustCompile(`^(execution|parse) error (at|in) \([^)]*\): `)
 )
 
@@ -45,7 +46,7 @@ func (l *loadedChart) explain(err error) error {
 func (l *loadedChart) explainLoading(err error) error {
 	text := err.Error()
 	for _, name := range []string{"Chart.yaml", "values.yaml", "requirements.yaml", "Chart.lock"} {
-		if strings.HasPrefix(text, "cannot load "+name) {
+		if strings.HasPrefix(text, "cannot load "+name+":") {
 			return failure.New(failure.Render, l.file(name), "is not valid: %s", lastPart(text)).At(lineIn(text), 0).WithDetail(text)
 		}
 	}
@@ -79,10 +80,11 @@ func lineIn(text string) int {
 }
 
 func lastPart(text string) string {
-	if _, after, found := strings.Cut(text, "yaml: "); found {
-		return after
+	index := strings.LastIndex(text, "yaml: ") // the first may be that of "values.yaml: "
+	if index < 0 {
+		return text
 	}
-	return text
+	return yamlPrefix.ReplaceAllString(text[index+len("yaml: "):], "")
 }
 
 func lastLine(text string) string {

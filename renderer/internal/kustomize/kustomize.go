@@ -6,10 +6,8 @@
 package kustomize
 
 import (
-	"errors"
 	"fmt"
 	"path"
-	"strings"
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
@@ -75,41 +73,4 @@ func (f *files) add(resources resmap.ResMap, directory string, set *objects.Set)
 		}
 	}
 	return nil
-}
-
-// explain prefers what we know better than Kustomize, then puts its long chains into a sentence.
-func (f *files) explain(err error, directory string) error {
-	if f.failed != nil {
-		return f.failed
-	}
-	var known *failure.Failure
-	if errors.As(err, &known) {
-		return known
-	}
-	text := strings.NewReplacer(root+"/", "", root, ".", overlayDirectory, "the application's parameters").Replace(err.Error())
-	class := failure.Render
-	message := innermost(text)
-	switch {
-	case strings.Contains(text, "no 'git' program") || strings.Contains(text, refusal):
-		class, message = failure.Unsupported, "a remote base or file is not fetched yet; vendor it into the repository"
-	case strings.Contains(text, "external plugins disabled") || strings.Contains(text, "--enable-helm") || strings.Contains(text, "--enable-exec"):
-		class, message = failure.Unsupported, "plug-ins of Kustomize (exec, containers, generators outside it) are not run; render their output into the repository"
-	case strings.Contains(text, "unable to find one of"):
-		class = failure.Source
-	}
-	return failure.New(class, f.kustomization(directory), "%s", message).WithDetail(text)
-}
-
-// innermost leaves out the "accumulating resources: accumulation err=…" in front of the cause.
-func innermost(text string) string {
-	text = strings.TrimSpace(strings.ReplaceAll(text, "\n", " "))
-	for _, wrapping := range []string{"accumulating resources: ", "accumulating components: "} {
-		for strings.HasPrefix(text, wrapping) {
-			text = strings.TrimPrefix(text, wrapping)
-		}
-	}
-	if _, cause, found := strings.Cut(text, "accumulation err='"); found {
-		text = strings.Replace(cause, "': ", "; ", 1)
-	}
-	return text
 }

@@ -139,7 +139,12 @@ func TestK1HostileKustomizations(t *testing.T) {
 	mustFail(t, []hostile{
 		{"itself", k("resources: [.]"), request{}, failure.Render, "cycle", ""},
 		{"cycle", treetest.Files{"app/kustomization.yaml": "resources: [../b]", "b/kustomization.yaml": "resources: [../app]"}, request{}, failure.Render, "cycle", ""},
-		{"above the root", k("resources: [../../../etc]"), request{}, failure.Render, "", ""},
+		{"above the root", k("resources: [../../../etc]"), request{}, failure.Source, "which does not exist", "app/kustomization.yaml:1"},
+		{"a missing file, seen from an overlay", k("resources: [../b]").With(treetest.Files{"b/kustomization.yaml": "resources:\n- gone.yaml\n"}), request{}, failure.Source, "names b/gone.yaml, which does not exist", "b/kustomization.yaml:2"},
+		{"spoilt YAML, seen from an overlay", k("resources: [../b]").With(treetest.Files{"b/kustomization.yaml": "resources:\n- a.yaml\n", "b/a.yaml": "kind: X\n  a: [\n"}), request{}, failure.Render, "is not valid YAML", "b/a.yaml:2"},
+		{"a spoilt kustomization", k("resources: [../b]").With(treetest.Files{"b/kustomization.yaml": "resources:\n- [\n"}), request{}, failure.Render, "is not valid YAML", "b/kustomization.yaml:2"},
+		{"one object twice", k("resources: [a.yaml, b.yaml]").With(treetest.Files{"app/b.yaml": named("a")}), request{}, failure.Render, "b.yaml defines ConfigMap.v1/a, which another resource has defined already", "app/kustomization.yaml:1"},
+		{"a patch for nothing", k("resources: [a.yaml]\npatches:\n- path: p.yaml\n").With(treetest.Files{"app/p.yaml": named("b")}), request{}, failure.Render, "has a patch for ConfigMap.v1/b", ""},
 		{"a file of another directory", k("resources: [../other/a.yaml]"), request{}, failure.Render, "is not in or below", ""},
 		{"remote", k("resources: [\"https://github.com/a/b//c?ref=--x\"]"), request{}, failure.Unsupported, "is not fetched yet; vendor it", "app/kustomization.yaml:0"},
 		{"remote file", k("resources: [\"https://example.com/a.yaml\"]"), request{}, failure.Unsupported, "is not fetched yet", ""},
