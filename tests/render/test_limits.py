@@ -7,7 +7,7 @@ import time
 
 import pytest
 from tests.render import processes
-from tests.render.trees import Files, chart, config_map, holding, render
+from tests.render.trees import ENDLESS, Files, chart, config_map, holding, render
 
 from trimtab.core.clock import SystemClock
 from trimtab.render.errors import RenderFailedError, RenderStoppedError
@@ -16,7 +16,6 @@ from trimtab.render.pool import Pool
 from trimtab.render.process import ProcessLimits
 from trimtab.render.request import Limits
 
-ENDLESS = chart({"a.yaml": "{{ range until 100000 }}{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}{{ end }}"})
 BOMB = chart({"a.yaml": '{{ $x := "x" }}{{ range until 40 }}{{ $x = printf "%s%s" $x $x }}{{ end }}' + holding("$x")})
 HEALTHY: Files = {f"app/{n}.yaml": config_map(f"settings-{n}") for n in range(4)}
 

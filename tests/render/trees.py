@@ -132,3 +132,7 @@ def chart(templates: Mapping[str, str], *, values: str = "", more: Files | None 
 def holding(value: str, name: str = "settings") -> str:
     """A template that holds the outcome of a template expression as a string."""
     return f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  key: {{{{ {value} | quote }}}}\n"
+
+
+ENDLESS = chart({"a.yaml": "{{ range until 100000 }}{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}{{ end }}"})
+"""A chart whose template does not end."""

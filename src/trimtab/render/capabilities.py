@@ -8,13 +8,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from trimtab.core.digests import digest
 from trimtab.render.errors import Read
 from trimtab.render.request import Capabilities
 
 
 def hold(reads: Iterable[Read], capabilities: Capabilities) -> bool:
-    """Whether each question that was asked would get the same answer from `capabilities`."""
+    """Whether each question that was asked would get the same answer from `capabilities` (made by `Capabilities.of`)."""
     return all(answer(kind, name, capabilities) == given for kind, name, given in reads)
 
 
@@ -26,7 +25,7 @@ def answer(kind: str, name: str, capabilities: Capabilities) -> str:
         case "apiVersions":
             return "true" if _has(capabilities.api_versions, name) else "false"
         case "apiVersionsList":
-            return digest("".join(f"{version}\n" for version in capabilities.api_versions).encode())
+            return capabilities.digest
         case _:
             raise ValueError(f"{kind!r} is no question about a cluster")
 

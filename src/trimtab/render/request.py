@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct, field
 
 from trimtab.api.application import Directory, Helm, Jsonnet, Kustomize, Source, ValuesFrom
-from trimtab.core.digests import digest_of
+from trimtab.core.digests import digest
 from trimtab.core.errors import InputError
 
 Kind = Literal["Auto", "Plain", "Kustomize", "Helm", "Jsonnet"]
@@ -36,7 +36,7 @@ class Release(Struct, frozen=True, rename="camel"):
 
 
 class Capabilities(Struct, frozen=True):
-    """What a template may ask of the cluster: its version, its API versions (`apps/v1`, `apps/v1/Deployment`), and their digest."""
+    """What a template may ask of the cluster: its version, its API versions (`apps/v1`, `apps/v1/Deployment`) sorted, and their digest."""
 
     kube_version: str
     api_versions: tuple[str, ...] = ()
@@ -44,9 +44,9 @@ class Capabilities(Struct, frozen=True):
 
     @staticmethod
     def of(kube_version: str, api_versions: Iterable[str]) -> Capabilities:
-        """Capabilities with the list sorted and its digest worked out once."""
+        """Capabilities with the list sorted and its digest worked out once, as the worker does: design 002, "Capability reads"."""
         names = tuple(sorted(set(api_versions)))
-        return Capabilities(kube_version, names, digest_of(names))
+        return Capabilities(kube_version, names, digest("".join(f"{name}\n" for name in names).encode()))
 
     def wire(self) -> dict[str, Any]:
         """As a render frame has it: the list itself only where it has no digest to be told by."""
