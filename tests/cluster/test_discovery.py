@@ -88,7 +88,7 @@ async def test_the_real_server_is_read_in_two_documents(cluster: Client) -> None
     assert (deployment.plural, deployment.namespaced, deployment.api_version) == ("deployments", True, "apps/v1")
     assert {"status", "scale"} <= deployment.subresources
     assert {"watch", "patch"} <= deployment.verbs
-    assert {"v1", "v1/Pod", "apps/v1", "apps/v1/Deployment"} <= set(discovery.api_versions())
+    assert {"v1", "v1/Pod", "apps/v1", "apps/v1/Deployment", "apps/v1/Scale", "v1/Eviction"} <= set(discovery.api_versions())
     assert list(discovery.api_versions()) == sorted(discovery.api_versions())
     assert discovery.kube_version.startswith("v1.")
     assert discovery.troubles == {}

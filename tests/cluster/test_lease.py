@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -247,3 +248,22 @@ async def test_wall_clocks_may_jump(cluster: Client, namespace: str) -> None:
         await until(lambda: clock._sleepers)
         assert one.is_leader
         assert json.dumps(await lease(cluster, namespace))
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_never_two_leaders_whatever_stops(cluster: Client, namespace: str, seed: int) -> None:
+    """Two processes, each stopped at random for up to twenty seconds and let go again: at no moment do both lead, and one mostly does."""
+    dice, clocks, stopped, led = random.Random(seed), (SteppedClock(), SteppedClock()), [0, 0], 0
+    async with claim(cluster, namespace, "one", clocks[0]) as one, claim(cluster, namespace, "two", clocks[1]) as two:
+        for _ in range(150):
+            for index, clock in enumerate(clocks):
+                if stopped[index]:
+                    stopped[index] -= 1
+                    clock.skip(1)
+                else:
+                    await clock.advance(1)
+                    await until(lambda clock=clock: clock._sleepers)  # type: ignore[misc]
+                    stopped[index] = dice.randrange(20) if dice.random() < 0.05 else 0
+                assert not (one.is_leader and two.is_leader)
+            led += one.is_leader or two.is_leader
+    assert led > 50

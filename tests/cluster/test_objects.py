@@ -86,6 +86,12 @@ async def test_delete_spares_a_namesake(cluster: Client, namespace: str) -> None
     await objects.get(cluster, CONFIG_MAPS, namespace, "a")
 
 
+async def test_delete_must_say_whom(cluster: Client) -> None:
+    """Without a uid nothing is sent."""
+    with pytest.raises(ValueError, match="must say the uid"):
+        await objects.delete(cluster, CONFIG_MAPS, "default", "a", uid="")
+
+
 async def test_delete_can_ask_for_a_version(cluster: Client, namespace: str) -> None:
     """With a resourceVersion an object that changed meanwhile is not deleted."""
     old = await apply(cluster, config_map("a", namespace, {"k": "1"}), CONFIG_MAPS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from tests.support.scripted import status_object
 
 from trimtab.cluster import errors
+from trimtab.cluster.client import _socket
 from trimtab.cluster.lines import LineSplitter
 from trimtab.cluster.metadata import read_partial, read_status
 from trimtab.cluster.resources import Resource, split_api_version
@@ -163,3 +165,13 @@ def test_metadata_is_read_and_the_rest_skipped() -> None:
 def test_what_is_no_status_is_none(content: bytes) -> None:
     """A proxy's page, an empty answer, another object."""
     assert read_status(content) is None
+
+
+def test_the_kernel_watches_the_connection() -> None:
+    """Each socket has keep-alive on, with the first probe after 15 seconds: a vanished peer is noticed within 30."""
+    with _socket((socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", 0))) as made:
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        idle, interval, count = (
+            made.getsockopt(socket.IPPROTO_TCP, option) for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        )
+    assert idle + interval * count <= 30

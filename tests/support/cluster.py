@@ -41,7 +41,7 @@ async def make_namespace(client: Client) -> str:
 
 async def drop_namespace(client: Client, name: str) -> None:
     """Ask for its deletion; the control plane carries it out on its own time."""
-    await objects.delete(client, NAMESPACES, "", name, uid="")
+    await drop(client, NAMESPACES, "", name)
 
 
 async def service_account_connection(client: Client, namespace: str, name: str) -> Connection:
@@ -54,7 +54,8 @@ async def service_account_connection(client: Client, namespace: str, name: str) 
 
 async def drop(client: Client, resource: Resource, namespace: str, name: str) -> None:
     """Delete whatever bears that name now."""
-    await objects.delete(client, resource, namespace, name, uid="")
+    uid = (await objects.get_json(client, resource, namespace, name))["metadata"]["uid"]
+    await objects.delete(client, resource, namespace, name, uid=uid)
 
 
 def config_map(name: str, namespace: str, data: dict[str, str] | None = None, labels: dict[str, str] | None = None) -> dict[str, Any]:

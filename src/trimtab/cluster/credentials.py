@@ -109,6 +109,10 @@ class ExecPlugin(Struct, frozen=True, rename="camel"):
     install_hint: str = ""
     provide_cluster_info: bool = False
 
+    def __repr__(self) -> str:
+        """The command alone: its environment may hold secrets."""
+        return f"ExecPlugin({self.command!r})"
+
 
 class _ExecStatus(Struct, frozen=True, rename="camel"):
     expiration_timestamp: datetime | None = None

@@ -34,8 +34,9 @@ class _Kind(Struct, frozen=True, rename="camel"):
     kind: str = ""
 
 
-class _Subresource(Struct, frozen=True):
+class _Subresource(Struct, frozen=True, rename="camel"):
     subresource: str
+    response_kind: _Kind | None = None
 
 
 class _Resource(Struct, frozen=True, rename="camel"):
@@ -108,6 +109,8 @@ class GroupVersion(Struct, frozen=True):
     version: str
     resources: tuple[Resource, ...] = ()
     trouble: str = ""
+    kinds: frozenset[str] = frozenset()
+    """The kinds of its resources and of their subresources (`Scale`, `Eviction` …)."""
 
     @property
     def api_version(self) -> str:
@@ -150,7 +153,7 @@ class Discovery:
     def api_versions(self) -> tuple[str, ...]:
         """As Helm's `.Capabilities.APIVersions`: `v1`, `apps/v1`, `apps/v1/Deployment` …, sorted. Stale groups as last known."""
         known = {version.api_version for version in self._versions}
-        return tuple(sorted(known | {f"{resource.api_version}/{resource.kind}" for resource in self.resources()}))
+        return tuple(sorted(known | {f"{version.api_version}/{kind}" for version in self._versions for kind in version.kinds}))
 
     def find(self, api_version: str, kind: str) -> Resource | None:
         """The kind at that version; None where the server has no such one. Raises UnavailableError where that is not known."""
@@ -220,7 +223,7 @@ class Discovery:
             listed = _read(answer.body, _OldResources, path).resources
         except (ServerFailedError, NotFoundError) as error:
             return GroupVersion(group, version, trouble=str(error))
-        return GroupVersion(group, version, _unaggregated(group, version, listed))
+        return GroupVersion(group, version, _unaggregated(group, version, listed), kinds=frozenset(r.kind for r in listed))
 
     def _need_refreshed(self) -> None:
         if self._refreshed is None:
@@ -255,9 +258,15 @@ def _aggregated(group: _Group) -> list[GroupVersion]:
                 if listed.response_kind and listed.response_kind.kind
             ),
             "" if version.freshness == "Current" else "its server does not answer, so its document is stale.",
+            _kinds(version.resources),
         )
         for version in group.versions
     ]
+
+
+def _kinds(listed: tuple[_Resource, ...]) -> frozenset[str]:
+    parts: list[_Resource | _Subresource] = [*listed, *(part for resource in listed for part in resource.subresources)]
+    return frozenset(part.response_kind.kind for part in parts if part.response_kind and part.response_kind.kind)
 
 
 def _unaggregated(group: str, version: str, listed: tuple[_OldResource, ...]) -> tuple[Resource, ...]:
@@ -276,13 +285,14 @@ def _unaggregated(group: str, version: str, listed: tuple[_OldResource, ...]) ->
 def _or_last_known(found: GroupVersion, last: Mapping[str, GroupVersion]) -> GroupVersion:
     """A version in trouble keeps the resources that were last read of it."""
     if found.trouble and not found.resources and found.api_version in last:
-        return GroupVersion(found.group, found.version, last[found.api_version].resources, found.trouble)
+        known = last[found.api_version]
+        return GroupVersion(found.group, found.version, known.resources, found.trouble, known.kinds)
     return found
 
 
 def _facts(version: GroupVersion) -> list[object]:
     resources = sorted((r.kind, r.plural, r.namespaced, sorted(r.verbs), sorted(r.subresources)) for r in version.resources)
-    return [version.api_version, bool(version.trouble), resources]
+    return [version.api_version, bool(version.trouble), resources, sorted(version.kinds)]
 
 
 def _read(body: bytes, kind: type[T], path: str) -> T:

@@ -46,6 +46,11 @@ class UserEntry(Struct, frozen=True, rename="kebab"):
     exec: ExecPlugin | None = None
     auth_provider: dict[str, Any] | None = None
 
+    def __repr__(self) -> str:
+        """Which kind of user, never the credential."""
+        said = (name for name in self.__struct_fields__ if getattr(self, name))
+        return f"UserEntry({', '.join(said)})"
+
 
 class ContextEntry(Struct, frozen=True):
     """Which user at which cluster, and the namespace that is meant when none is said."""
@@ -141,5 +146,5 @@ def _read_one(path: Path) -> _File:
         return msgspec.convert(msgspec.yaml.decode(content) or {}, _File)  # an empty file is an empty configuration
     except msgspec.ValidationError as error:
         raise InputError(f"The kubeconfig {path} is not valid: {error}.", place=Place(str(path))) from error
-    except msgspec.DecodeError as error:  # the parser's message quotes the line, which may hold a token
-        raise InputError(f"The kubeconfig {path} is no YAML.", place=Place(str(path))) from error
+    except msgspec.DecodeError:  # the parser's message quotes the line, which may hold a token
+        raise InputError(f"The kubeconfig {path} is no YAML.", place=Place(str(path))) from None

@@ -45,6 +45,7 @@ class LiveStore(Generic[K, T]):
         self._kept: dict[K, T] = {}
         self._misunderstood = 0
         self._complete = asyncio.Event()
+        self._known = asyncio.Event()
         self._error: ApiError | None = None
         self.resource_version = ""
         """Of the last complete list."""
@@ -62,6 +63,12 @@ class LiveStore(Generic[K, T]):
     async def wait_synced(self) -> None:
         """Until the first complete picture."""
         await self._complete.wait()
+
+    async def wait_known(self) -> None:
+        """Until the first complete picture, or until it is known that there can be none (`error` says why). Waits for no one for ever."""
+        if not self._complete.is_set() and self._error is None:
+            self._known.clear()
+            await self._known.wait()
 
     def get(self, key: K) -> T | None:
         """The summary of an object, None where there is none (meaningful once synced)."""
@@ -118,10 +125,12 @@ class LiveStore(Generic[K, T]):
         """The picture is complete and followed."""
         self._error = None
         self._complete.set()
+        self._known.set()
 
     def unreadable(self, error: ApiError) -> None:
         """The kind cannot be read at present: everything known is kept."""
         self._error = error
+        self._known.set()
 
     def _set(self, key: K, new: T) -> None:
         old = self._kept.get(key)

@@ -181,9 +181,12 @@ async def delete(
 ) -> bytes:
     """Delete the object of that uid (and version, if given), never a namesake: ConflictError when it is another one by now.
 
-    NotFoundError when it is gone already. Preconditions make asking twice harmless.
+    NotFoundError when it is gone already. Preconditions make asking twice harmless. ValueError without a uid: who does not know it
+    does not know what they delete.
     """
-    preconditions = {"uid": uid} if uid else {}
+    if not uid:
+        raise ValueError(f"a delete of {resource.kind} {name} must say the uid")
+    preconditions = {"uid": uid}
     if resource_version is not None:
         preconditions["resourceVersion"] = resource_version
     options: dict[str, Any] = {
@@ -195,7 +198,7 @@ async def delete(
     if dry_run:
         options["dryRun"] = ["All"]
     path, body = resource.path(namespace, name), msgspec.json.encode(options)
-    return (await client.request("DELETE", path, body=body, idempotent=bool(preconditions))).body
+    return (await client.request("DELETE", path, body=body, idempotent=True)).body
 
 
 async def _patch(client: Client, path: str, body: bytes, content_type: str, query: list[tuple[str, str]]) -> bytes:
