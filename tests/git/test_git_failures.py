@@ -17,6 +17,7 @@ from trimtab.git.errors import GitError, MissingObjectError
 from trimtab.git.mirror import Mirror
 from trimtab.git.process import Finished, explain
 from trimtab.git.refs import Ref
+from trimtab.git.smart_http import WebTransport
 from trimtab.git.transport import MirrorLimits
 
 MAIN = Ref(branch="main")
@@ -113,6 +114,22 @@ async def test_r8_bad_servers_leave_the_last_good_state(
     front.turn("pass")
     newer = await fleet.push({"a": b"2"})
     assert (await mirror.resolve(MAIN)).commit == newer
+
+
+async def test_r8_one_failure_does_not_end_our_own_http(fleet: Fleet, front: Front, make_mirror: MirrorMaker) -> None:
+    """The git command steps in where our own HTTP fails, and for good only after three times in a row."""
+    mirror = make_mirror(front.url)
+    await fleet.push({"a": b"1"})
+    transport = mirror._transport
+    assert isinstance(transport, WebTransport)
+    for times, expected in ((1, 1), (0, 0), (4, 3)):
+        for _ in range(times):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(transport._own, "_url", front.url + "/nowhere")
+                await mirror.ls_refs(MAIN)
+        if not times:
+            await mirror.ls_refs(MAIN)
+        assert min(transport._misses, 3) == expected
 
 
 async def test_r8_refused_connections_are_told_in_one_sentence(make_mirror: MirrorMaker) -> None:

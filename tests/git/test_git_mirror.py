@@ -7,9 +7,11 @@ import pytest
 from tests.git.conftest import Fleet, MirrorMaker
 from tests.support import repos
 
+from trimtab.core.errors import InputError
 from trimtab.git.errors import RefNotFoundError
 from trimtab.git.mirror import Mirror
 from trimtab.git.refs import Ref
+from trimtab.git.remote import Remote
 from trimtab.git.transport import MirrorLimits
 
 MAIN = Ref(branch="main")
@@ -203,3 +205,11 @@ async def test_many_pushes_are_rolled_up(fleet: Fleet, make_mirror: MirrorMaker,
     assert not [path for path in (mirror.directory / "objects").iterdir() if len(path.name) == 2]
     for oid in oids:
         await mirror.revision(oid)
+
+
+async def test_a_local_repository_is_fetched_only_where_that_is_allowed(fleet: Fleet, make_mirror: MirrorMaker) -> None:
+    """The command line may name a path; a Repository may not."""
+    oid = await fleet.push({"a": b"1"})
+    assert (await make_mirror(Remote(url=str(fleet.bare), local=True)).resolve(MAIN)).commit == oid
+    with pytest.raises(InputError, match="local path"):
+        Remote(url=str(fleet.bare))

@@ -31,7 +31,7 @@ import aiohttp
 from aiohttp import web
 from msgspec import Struct, to_builtins
 
-from trimtab.git.process import environment
+from trimtab.git.process import environment, kill_group
 
 _SERVICES = ("git-upload-pack", "git-receive-pack")
 # bash tells the time without a process; another shell leaves it to the server, which is a millisecond later.
@@ -140,13 +140,16 @@ class GitServer:
         assert process.stdout
         writing = asyncio.create_task(_give(process.stdin, given))
         try:
-            with contextlib.suppress(ConnectionResetError, aiohttp.ClientConnectionResetError):  # a client that has gone
-                await response.prepare(request)
-                while piece := await process.stdout.read(1 << 16):
-                    await response.write(piece)
-                await response.write_eof()
+            await response.prepare(request)
+            while piece := await process.stdout.read(1 << 16):
+                await response.write(piece)
+            await response.write_eof()
+        except (ConnectionResetError, aiohttp.ClientConnectionResetError):
+            if service == _SERVICES[0]:  # a push is finished although its client has gone
+                kill_group(process.pid)
         finally:
-            await _finish(process, writing, wanted=service == _SERVICES[1])
+            await writing
+            await process.communicate()
         return response
 
     def _repository(self, request: web.Request, service: str) -> Path:
@@ -168,7 +171,15 @@ class GitServer:
         variables["GIT_PROTOCOL"] = request.headers.get("Git-Protocol", "")
         pipe = asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(
-            "git", service.removeprefix("git-"), "--stateless-rpc", *options, str(directory), stdin=pipe, stdout=pipe, env=variables
+            "git",
+            service.removeprefix("git-"),
+            "--stateless-rpc",
+            *options,
+            str(directory),
+            stdin=pipe,
+            stdout=pipe,
+            env=variables,
+            start_new_session=True,
         )
 
     def _hooks_wrote(self) -> None:
@@ -212,15 +223,6 @@ async def _give(stream: asyncio.StreamWriter, given: bytes) -> None:
         stream.write(given)
         await stream.drain()
         stream.close()
-
-
-async def _finish(process: asyncio.subprocess.Process, writing: asyncio.Task[None], *, wanted: bool) -> None:
-    """See the process to its end; when its client has gone, that is at once, unless its work is `wanted` all the same (a push)."""
-    if process.returncode is None and not wanted:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-    await writing
-    await process.communicate()
 
 
 async def _git(*arguments: str) -> None:

@@ -111,16 +111,17 @@ def environment_for(remote: Remote) -> Generator[dict[str, str]]:
     """The environment to reach `remote`; its key files exist only while the context is open."""
     with tempfile.TemporaryDirectory(prefix="trimtab-git-") as private:
         config: dict[str, str] = {}
+        secrets: dict[str, str] = {}
         if remote.ca:
             config["http.sslCAInfo"] = _secret_file(private, "ca.pem", remote.ca)
         if remote.bearer:
             config["http.extraHeader"] = f"Authorization: Bearer {remote.bearer}"
             config["http.followRedirects"] = "false"  # the header would follow to another host
-        elif remote.password or remote.username:
+        elif remote.has_password:
             origin = urlsplit(remote.url)
             config[f"credential.{origin.scheme}://{origin.netloc}.helper"] = _HELPER
-        variables = environment(config, protocols="https:http:ssh:file" if remote.local else "https:http:ssh")
-        variables |= {"TRIMTAB_GIT_USERNAME": remote.username or "git", "TRIMTAB_GIT_PASSWORD": remote.password} if remote.password else {}
+            secrets = {"TRIMTAB_GIT_USERNAME": remote.username or "git", "TRIMTAB_GIT_PASSWORD": remote.password}
+        variables = environment(config, protocols="https:http:ssh:file" if remote.local else "https:http:ssh") | secrets
         if remote.scheme == "ssh":
             variables["GIT_SSH_COMMAND"] = _ssh_command(private, remote)
             variables["GIT_SSH_VARIANT"] = "ssh"

@@ -47,6 +47,11 @@ class Remote(Struct, frozen=True, kw_only=True):
         return _scheme(self.url)
 
     @property
+    def has_password(self) -> bool:
+        """Whether there are basic credentials; some forges take a token as user name alone."""
+        return bool(self.username or self.password)
+
+    @property
     def secrets(self) -> list[str]:
         """The values that must not be seen, for scrubbing what others print."""
         return [value for value in (self.password, self.bearer) if value]

@@ -26,6 +26,7 @@ from trimtab.git.transport import CommandTransport, MirrorLimits
 _AGENT = "agent=trimtab"
 _FLUSH, _DELIMITER = b"0000", b"0001"
 _HEADER = 4
+_MISSES = 3  # listings in a row that only the git command got: from then on it is asked at once
 _CONNECT_SECONDS = 10.0
 _SILENCE_SECONDS = 30.0
 
@@ -40,22 +41,25 @@ class WebTransport:
     def __init__(self, remote: Remote, limits: MirrorLimits) -> None:
         self._own = SmartHttp(remote, limits)
         self._command = CommandTransport(remote, limits)
-        self._spoken = True
+        self._misses = 0
 
     async def ls_refs(self, prefixes: Sequence[str]) -> dict[str, str]:
         """See Transport."""
-        if self._spoken:
+        if self._misses < _MISSES:
             try:
-                return await self._own.ls_refs(prefixes)
+                answer = await self._own.ls_refs(prefixes)
             except NotSpokenError:
                 pass
+            else:
+                self._misses = 0
+                return answer
         answer = await self._command.ls_refs(prefixes)
-        self._spoken = False  # the command manages where we do not
+        self._misses += 1  # the command manages where we do not
         return answer
 
     async def fetch(self, directory: Path, oid: str, name: str, haves: Sequence[str]) -> None:
         """See Transport."""
-        if self._spoken:
+        if self._misses < _MISSES:
             try:
                 await self._own.fetch(directory, oid, haves)
             except NotSpokenError:
@@ -189,7 +193,7 @@ def _session(remote: Remote) -> aiohttp.ClientSession:
     }
     if remote.bearer:
         headers["Authorization"] = f"Bearer {remote.bearer}"
-    elif remote.password:
+    elif remote.has_password:
         headers["Authorization"] = "Basic " + b64encode(f"{remote.username or 'git'}:{remote.password}".encode()).decode()
     timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS, sock_read=_SILENCE_SECONDS)
     connector = aiohttp.TCPConnector(ssl=_trust(remote), limit=4, keepalive_timeout=75)
