@@ -20,7 +20,7 @@ from trimtab.cluster.resources import Resource
 from trimtab.controllers.manager import Manager, Options
 from trimtab.controllers.own import APPLICATIONS, REPOSITORIES
 from trimtab.core.clock import SystemClock
-from trimtab.render.find import find_worker
+from trimtab.render.find import DECRYPT, find_worker
 
 CONFIG_MAPS = Resource("", "v1", "ConfigMap", "configmaps", namespaced=True)
 SECRETS = Resource("", "v1", "Secret", "secrets", namespaced=True)
@@ -57,7 +57,12 @@ class Fleet:
     async def start(self) -> None:
         """Start the controller (again)."""
         options = Options(
-            namespace=self.control, directory=self.directory / "data", worker=find_worker(), identity="test", render_workers=1
+            namespace=self.control,
+            directory=self.directory / "data",
+            worker=find_worker(),
+            decrypt_worker=find_worker(DECRYPT),
+            identity="test",
+            render_workers=1,
         )
         self.manager = Manager(self.own, options, clock=SystemClock(), chance=random.random)
         self._running = asyncio.create_task(self.manager.run(), name="manager")

@@ -18,7 +18,7 @@ from trimtab.controllers.webhooks import WebhookSecrets
 from trimtab.core import logs, tasks
 from trimtab.core.clock import SystemClock
 from trimtab.core.errors import InputError
-from trimtab.render.find import find_worker
+from trimtab.render.find import DECRYPT, find_worker
 from trimtab.server.app import create_app
 from trimtab.server.push import Push
 from trimtab.server.serve import serve
@@ -38,7 +38,13 @@ def run(
     """Keep a cluster equal to Git."""
     logs.configure(json=json, verbose=verbose)
     connection = connect(kubeconfig, context)
-    options = Options(namespace=namespace, directory=data_dir, worker=find_worker(), identity=identity or socket.gethostname())
+    options = Options(
+        namespace=namespace,
+        directory=data_dir,
+        worker=find_worker(),
+        decrypt_worker=find_worker(DECRYPT),
+        identity=identity or socket.gethostname(),
+    )
     with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(_run(connection, options, listen))
 

@@ -18,20 +18,21 @@ from trimtab.api.meta import FINALIZER
 from trimtab.controllers import outcome, teardown
 from trimtab.controllers.barriers import barrier
 from trimtab.controllers.choice import choose_set, quarantine, take_request
+from trimtab.controllers.documents import key_reader
 from trimtab.controllers.memory import Memory
 from trimtab.controllers.own import Read, wished_otherwise
 from trimtab.controllers.repositories import Repositories, repositories_of
 from trimtab.controllers.requests import approved
 from trimtab.controllers.result import Done, Result, Retry, Stalled
-from trimtab.controllers.values import key_reader
 from trimtab.controllers.world import World
 from trimtab.core.errors import TrimtabError, UnavailableError
+from trimtab.core.slices import off_loop
 from trimtab.plan.inventory import settle, with_pending
 from trimtab.plan.model import Action, Key, Live
 from trimtab.plan.owner import Owner
 from trimtab.sync.carry import Carried, carry_out
 from trimtab.sync.planning import Planned, make_plan
-from trimtab.sync.produce import ProduceError, Tree, produce, still_holds
+from trimtab.sync.produce import KeyOf, ProduceError, Tree, produce, still_holds
 from trimtab.sync.state import KeptSet, State
 from trimtab.sync.writer import Writer
 
@@ -74,7 +75,7 @@ class Applications:
             return await outcome.suspended(self._world, application, memory)
         wanted, trees = await self._wanted(application, memory)
         await self._watch(memory, wanted)
-        planned = self._plan(application, memory, wanted, trees)
+        planned = await off_loop(len(wanted.desired), self._plan, application, memory, wanted, trees)
         if not planned.plan.equal and outcome.must_not_act(application, memory, planned.plan):
             return await outcome.waiting(self._world, application, memory, planned, trees)
         carried = await self._act(application, memory, wanted, planned, trees)
@@ -101,7 +102,7 @@ class Applications:
         first = application.spec.sources[0].repository_ref.name
         trees = await self._trees(application)
         trees[first] = await self._repositories.tree_at(f"{application.metadata.namespace}/{first}", commit)
-        setting, key_of = self._world.setting(), key_reader(self._world.client, application.metadata.namespace)
+        setting, key_of = self._world.setting(), self._values(application)
         older = await produce(memory.owner, application.spec, trees, setting, key_of)
         quarantine(memory, newest.key)
         memory.status = msgspec.structs.replace(memory.status, pinned=commit)
@@ -131,6 +132,7 @@ class Applications:
     def _forget(self, key: str) -> Result:
         memory = self._memories.pop(key, None)
         self._repositories.forget_application(key)
+        self._world.documents.forget(key)
         for entry in memory.inventory if memory is not None else ():
             self._owner_of.pop(entry, None)
         return Done()
@@ -154,7 +156,7 @@ class Applications:
 
     async def _newest(self, application: Application, memory: Memory, trees: Mapping[str, Tree]) -> KeptSet:
         """What the sources render to now: what we have, where all that it rested on still holds; a new render otherwise."""
-        setting, key_of = self._world.setting(), key_reader(self._world.client, application.metadata.namespace)
+        setting, key_of = self._world.setting(), self._values(application)
         for known in (memory.newest, memory.current):
             if known is not None and await still_holds(known, memory.owner, application.spec, trees, setting, key_of):
                 return known
@@ -166,6 +168,11 @@ class Applications:
         self._note_reads(application, newest, trees)
         memory.newest = newest
         return memory.current if newest.key == memory.current.key and newest.desired == memory.current.desired else newest
+
+    def _values(self, application: Application) -> KeyOf:
+        """Reads ConfigMaps and Secrets for `valuesFrom`; their change wakes the application."""
+        key = application.key
+        return key_reader(self._world.documents, application.metadata.namespace, key, lambda: self._world.application_queue.add(key))
 
     def _note_reads(self, application: Application, kept: KeptSet, trees: Mapping[str, Tree]) -> None:
         """Register what was read; look again where the repository has moved on while we rendered."""

@@ -18,6 +18,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from trimtab.cluster.live import LiveStore
 from trimtab.cluster.resources import Resource
 from trimtab.cluster.watch import Reflector
 from trimtab.controllers.application import Applications
+from trimtab.controllers.documents import Documents
 from trimtab.controllers.kinds import Kinds
 from trimtab.controllers.own import APPLICATIONS, REPOSITORIES, Read, reader, wished_otherwise
 from trimtab.controllers.repositories import Repositories
@@ -42,6 +44,7 @@ from trimtab.core import logs, metrics, tasks
 from trimtab.core.clock import Clock
 from trimtab.core.errors import UnavailableError
 from trimtab.core.queue import WorkQueue
+from trimtab.render.decrypt import Decrypter
 from trimtab.render.pool import Pool
 from trimtab.sync.authority import Authority
 from trimtab.sync.installation import find_or_make
@@ -49,6 +52,7 @@ from trimtab.sync.keeper import Keeper
 from trimtab.sync.live import Watches
 
 LEASE = "trimtab"
+DECRYPTION = "trimtab-decryption"
 
 
 class Options(Struct, frozen=True):
@@ -62,6 +66,8 @@ class Options(Struct, frozen=True):
     """The render worker's binary."""
     identity: str
     """Ours among the replicas; the same after a restart, so that our own lease is taken back at once."""
+    decrypt_worker: Path | None = None
+    """The decrypt worker's binary; without it, encrypted files are an error that says so."""
     application_workers: int = 16
     repository_workers: int = 8
     render_workers: int = 2
@@ -121,9 +127,12 @@ class Manager:
 
     async def _lead(self) -> None:
         async with AsyncExitStack() as stack:
-            pool = await stack.enter_async_context(Pool(self._options.worker, clock=self._clock, size=self._options.render_workers))
             group = await stack.enter_async_context(asyncio.TaskGroup())
-            world = await self._world(pool, group)
+            documents = Documents(
+                self._client, self._options.namespace, partial(tasks.spawn, group), clock=self._clock, chance=self._chance
+            )
+            pool = await stack.enter_async_context(await self._pool(stack, documents))
+            world = await self._world(pool, group, documents)
             kept = await world.keeper.load_all()
             repositories = self._repositories = Repositories(world)
             stack.push_async_callback(repositories.close)
@@ -135,7 +144,16 @@ class Manager:
             self._start_workers(group, world, applications, repositories)
             await asyncio.Event().wait()
 
-    async def _world(self, pool: Pool, group: asyncio.TaskGroup) -> World:
+    async def _pool(self, stack: AsyncExitStack, documents: Documents) -> Pool:
+        """The render workers, and (asked for only where something is encrypted) the decrypt worker with its keys."""
+        options = self._options
+        decrypt = None
+        if options.decrypt_worker is not None:
+            decrypter = Decrypter(options.decrypt_worker, partial(_keys, documents))
+            decrypt = (await stack.enter_async_context(decrypter)).decrypt
+        return Pool(options.worker, clock=self._clock, size=options.render_workers, decrypt=decrypt)
+
+    async def _world(self, pool: Pool, group: asyncio.TaskGroup, documents: Documents) -> World:
         client, options, clock = self._client, self._options, self._clock
         discovery = Discovery(client, at_most_every=1.0)
         await discovery.refresh()
@@ -152,6 +170,7 @@ class Manager:
             pool=pool,
             worker_version=await pool.ready(),
             directory=options.directory,
+            documents=documents,
             keeper=Keeper(client, options.namespace),
             watches=Watches(client, group, clock=clock, chance=self._chance),
             events=EventRecorder(client, controller="trimtab.dev/controller", instance=options.identity, clock=clock),
@@ -180,6 +199,13 @@ class Manager:
         for number in range(self._options.application_workers):
             work = _work(world, "Application", world.application_queue, applications.reconcile)
             tasks.spawn(group, f"application worker {number}", work)
+
+
+async def _keys(documents: Documents) -> list[str]:
+    """The age identities in Secret `trimtab-decryption` of the control namespace, a line each, in any of its keys."""
+    found = await documents.read("Secret", DECRYPTION, "decrypter", lambda: None)
+    lines = [line.strip() for content in (found.data.values() if found is not None else ()) for line in content.decode().splitlines()]
+    return [line for line in lines if line.startswith("AGE-SECRET-KEY-")]
 
 
 def _enqueue(queue: WorkQueue[str]) -> Callable[[str, Read[Any] | None, Read[Any] | None], None]:

@@ -20,11 +20,13 @@ from trimtab.controllers.requests import approved
 from trimtab.controllers.result import Done, Result, Retry, Stalled
 from trimtab.controllers.verdict import Verdict, verdict
 from trimtab.controllers.world import World
+from trimtab.core import metrics
 from trimtab.core.clock import parse_rfc3339, rfc3339
 from trimtab.core.errors import InputError, TrimtabError, UnavailableError
 from trimtab.plan.inventory import digest_of
 from trimtab.plan.model import Plan
 from trimtab.sync.carry import Carried
+from trimtab.sync.evidence import explain
 from trimtab.sync.planning import Planned
 from trimtab.sync.produce import Tree
 from trimtab.sync.state import KeptSet
@@ -87,13 +89,24 @@ async def _await_health(
         return await _give_up(world, application, memory, judged, trees)
     if now - memory.started < PATIENCE:
         return Done(again_after=memory.started + PATIENCE - now)
+    judged = await _explained(world, memory, judged)
     said = Said("Equal", judged.health, judged.message, reason="Progressing", reconciling=True)
     await _say(world, application, memory, said, judged, trees, outcome="Progressing")
     return Done(again_after=until - now)
 
 
+async def _explained(world: World, memory: Memory, judged: Verdict) -> Verdict:
+    """The verdict with the deepest cause behind its message: asked once, where there is something to say."""
+    entry = memory.inventory.get(judged.blamed) if judged.blamed is not None else None
+    if entry is None:
+        return judged
+    deeper = await explain(world.client, world.discovery, entry.api_version, entry.key)
+    return msgspec.structs.replace(judged, message=f"{entry.key} → {deeper}") if deeper else judged
+
+
 async def _give_up(world: World, application: Application, memory: Memory, judged: Verdict, trees: Mapping[str, Tree]) -> Result:
     """The version failed (design: rule 9): its key is quarantined; held, or the last good one is applied again."""
+    judged = await _explained(world, memory, judged)
     memory.awaited = False
     failed = memory.current
     quarantine(memory, failed.key)
@@ -267,6 +280,8 @@ async def _say(
         return
     _tell(world, application, memory.written.health, memory.written.synced, said)
     await write_status(world.client, APPLICATIONS, application.metadata, new)
+    metrics.APPLICATIONS.labels(memory.written.synced, memory.written.health).dec()
+    metrics.APPLICATIONS.labels(new.synced, new.health).inc()
     memory.written = new
 
 

@@ -7,7 +7,6 @@ where something has changed. A failure keeps the last good revision in force.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterable
 from itertools import starmap
@@ -17,8 +16,6 @@ import msgspec
 from trimtab.api.application import Source
 from trimtab.api.meta import Condition, seconds, set_condition
 from trimtab.api.repository import Repository, RepositoryRevision, RepositoryStatus
-from trimtab.cluster import objects
-from trimtab.cluster.errors import NotFoundError
 from trimtab.controllers.own import REPOSITORIES, reference, write_status
 from trimtab.controllers.result import Done, Result, Retry
 from trimtab.controllers.world import World
@@ -31,7 +28,6 @@ from trimtab.git.refs import Ref
 from trimtab.git.remote import Remote, normalise_url
 from trimtab.git.revision import Revision
 from trimtab.git.transport import MirrorLimits
-from trimtab.sync.keeper import SECRETS
 from trimtab.sync.produce import Tree
 
 
@@ -144,7 +140,7 @@ class Repositories:
         wish = f"{repository.metadata.uid}/{repository.metadata.generation}"
         if known is not None and known.made_from == wish and not self._troubles.get(key):
             return known
-        remote = await self._remote(repository)
+        remote = await self._remote(key, repository)
         if known is not None and known.mirror.remote == remote:
             known.made_from = wish
             return known
@@ -157,16 +153,15 @@ class Repositories:
         self._known[key] = fresh
         return fresh
 
-    async def _remote(self, repository: Repository) -> Remote:
+    async def _remote(self, key: str, repository: Repository) -> Remote:
         data: dict[str, str] = {}
         ref = repository.spec.secret_ref
         if ref is not None:
             where = f"Secret {repository.metadata.namespace}/{ref.name}"
-            try:
-                secret = await objects.get_json(self._world.client, SECRETS, repository.metadata.namespace, ref.name)
-            except NotFoundError as error:
-                raise InputError(f"{where}, which Repository {repository.metadata.name} names, does not exist.") from error
-            data = {k: base64.b64decode(v).decode(errors="replace").strip("\r\n") for k, v in (secret.get("data") or {}).items()}
+            found = await self._world.documents.read("Secret", ref.name, f"repository {key}", lambda: self._renew(key))
+            if found is None:
+                raise InputError(f"{where}, which Repository {repository.metadata.name} names, does not exist.")
+            data = {k: v.decode(errors="replace").strip("\r\n") for k, v in found.data.items()}
         return Remote(
             url=repository.spec.url,
             username=data.get("username", ""),
@@ -176,6 +171,13 @@ class Repositories:
             known_hosts=data["known_hosts"] + "\n" if "known_hosts" in data else "",
             ca=data.get("ca.crt", ""),
         )
+
+    def _renew(self, key: str) -> None:
+        """The credentials have changed: make the remote anew."""
+        known = self._known.get(key)
+        if known is not None:
+            known.made_from = ""
+        self._world.repository_queue.add(key)
 
     async def _advance(self, key: str, known: _Known, revision: Revision) -> None:
         """Put a revision in force and wake whom it concerns."""
@@ -237,6 +239,7 @@ class Repositories:
         known = self._known.pop(key, None)
         self._statuses.pop(key, None)
         self._troubles.pop(key, None)
+        self._world.documents.forget(f"repository {key}")
         if known is not None:
             await known.mirror.close()
             for application in self._referring(key):

@@ -19,6 +19,8 @@ class Verdict(Struct, frozen=True):
     objects: int
     healthy: int
     message: str = ""
+    blamed: Key | None = None
+    """The object that the message is about."""
 
 
 def verdict(inventory: Inventory, live: Mapping[Key, Live]) -> Verdict:
@@ -30,7 +32,7 @@ def verdict(inventory: Inventory, live: Mapping[Key, Live]) -> Verdict:
     healthy = sum(state == "Healthy" for state in states.values())
     blamed = next((key for key, state in states.items() if state == overall), None)
     message = "" if overall == "Healthy" or blamed is None else _sentence(blamed, live.get(blamed))
-    return Verdict(overall, len(inventory), healthy, message)
+    return Verdict(overall, len(inventory), healthy, message, blamed if message else None)
 
 
 def _sentence(key: Key, live: Live | None) -> str:

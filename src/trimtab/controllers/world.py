@@ -14,6 +14,7 @@ from trimtab.cluster.client import Client
 from trimtab.cluster.discovery import Discovery
 from trimtab.cluster.events import EventRecorder
 from trimtab.cluster.live import LiveStore
+from trimtab.controllers.documents import Documents
 from trimtab.controllers.own import Read
 from trimtab.core.clock import Clock
 from trimtab.core.queue import WorkQueue
@@ -41,6 +42,7 @@ class World(Struct):
     worker_version: str
     directory: Path
     """Where mirrors are kept; can be thrown away at any time."""
+    documents: Documents
     keeper: Keeper
     watches: Watches
     events: EventRecorder

@@ -7,10 +7,13 @@ A task of the controller that returns is as wrong as one that raises: a watch th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from trimtab.core import logs
+
+Spawn = Callable[[str, Coroutine[Any, Any, None]], Any]
+"""Starts a named, long-lived task under its owner."""
 
 
 class TaskEndedError(RuntimeError):

@@ -54,6 +54,8 @@ class Problem(Struct, frozen=True):
     text: str
     key: Key
     place: Place | None = None
+    missing: str = ""
+    """`group/version/Kind` that the cluster does not serve, where that is the reason."""
 
 
 class Completed(Struct, frozen=True):
@@ -90,7 +92,7 @@ def complete(printed: Sequence[Printed], how: Completion) -> Completed:
             notices.append(Notice(f"{hook} hook, not applied yet", key, p.place))
         elif namespaced is None:
             text = f"the cluster serves no kind {p.kind} in {p.api_version}; install its CustomResourceDefinition first"
-            problems.append(Problem(text, key, p.place))
+            problems.append(Problem(text, key, p.place, f"{p.api_version}/{p.kind}"))
         else:
             if key in found:
                 notices.append(Notice(f"named twice; {_where(p.place)} wins over {_where(found[key].place)}", key, p.place))

@@ -16,6 +16,7 @@ from trimtab.cluster.errors import NotFoundError
 from trimtab.cluster.resources import Resource
 from trimtab.core.digests import canonical
 from trimtab.core.errors import UnavailableError
+from trimtab.core.slices import off_loop
 from trimtab.plan.owner import Owner
 from trimtab.sync.state import STATE_LABEL, State, StateSecret, joined, pack, secret_name, secrets_for, unpack
 
@@ -57,7 +58,8 @@ class Keeper:
 
     async def save(self, owner: Owner, state: State) -> None:
         """Write a state, whole: the head names its chunks, so a reader sees the old one or the new one."""
-        manifests = secrets_for(owner, pack(state))
+        content = await off_loop(len(state.inventory), pack, state)
+        manifests = secrets_for(owner, content)
         for manifest in manifests:
             await self._apply(manifest)
         chunks = tuple(m["metadata"]["name"] for m in manifests[:-1])

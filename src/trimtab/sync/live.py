@@ -96,8 +96,8 @@ class Watches:
         """Wait until these (apiVersion, kind) are listed, or known to be unreadable."""
         for at in kinds:
             watched = self._watched.get(at)
-            if watched is not None and watched.store.error is None:
-                await watched.reflector.wait_synced()
+            if watched is not None:
+                await watched.store.wait_known()
 
     def get(self, api_version: str, key: Key) -> Live | None:
         """The summary of one object, if it lives as far as we know."""

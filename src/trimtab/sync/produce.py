@@ -15,10 +15,11 @@ from trimtab.api.application import ApplicationSpec, Source, ValuesFrom
 from trimtab.core.clock import Clock, rfc3339
 from trimtab.core.digests import digest_of
 from trimtab.core.errors import InputError, Place, TrimtabError
+from trimtab.core.slices import off_loop
 from trimtab.git.objects import Reader
 from trimtab.git.reads import Read, holds
 from trimtab.git.trees import entry
-from trimtab.plan.complete import Completion, Printed, Scope, complete
+from trimtab.plan.complete import Completed, Completion, Printed, Scope, complete
 from trimtab.plan.model import Notice
 from trimtab.plan.owner import Owner
 from trimtab.render.errors import RenderFailedError, RenderStoppedError
@@ -68,14 +69,21 @@ async def produce(owner: Owner, spec: ApplicationSpec, trees: Mapping[str, Tree]
     for source in spec.sources:
         done = tuple(r for part in parts for r in part.rested)
         parts.append(await _render(owner, spec, source, trees, setting, key_of, done))
-    completed = complete([o for part in parts for o in part.printed], _completion(owner, spec, setting))
+    printed = [o for part in parts for o in part.printed]
+    completed = await off_loop(len(printed), complete, printed, _completion(owner, spec, setting))
     return KeptSet(
         key=digest_of([[part.key for part in parts], _policy(spec)]),
         desired=completed.desired,
-        rested=tuple(r for part in parts for r in part.rested),
+        rested=(*(r for part in parts for r in part.rested), *_missing(completed, trees[spec.sources[0].repository_ref.name])),
         notices=(*(n for part in parts for n in part.notices), *completed.notices),
         problems=tuple((str(p.key), str(InputError(p.text, place=p.place))) for p in completed.problems),
     )
+
+
+def _missing(completed: Completed, tree: Tree) -> tuple[Rested, ...]:
+    """Kinds that the cluster does not serve are answers that the set rests on: when one is served, the set is made anew."""
+    answers = tuple(("apiVersions", p.missing, "false") for p in completed.problems if p.missing)
+    return (Rested(tree.repository, tree.tree, tree.commit, "", (), answers),) if answers else ()
 
 
 class _Part(Struct, frozen=True):

@@ -23,7 +23,7 @@ from trimtab.cluster.errors import ConflictError, InvalidError, NotFoundError
 from trimtab.cluster.resources import Resource
 from trimtab.core import metrics
 from trimtab.core.digests import canonical
-from trimtab.core.errors import ApiError, InputError, RefusedError, TrimtabError
+from trimtab.core.errors import ApiError, InputError, RefusedError, TrimtabError, UnavailableError
 from trimtab.plan.fields import server_text
 from trimtab.plan.handover import handover
 from trimtab.plan.managers import BEFORE_FIRST_APPLY, DRIVEN, classify
@@ -190,6 +190,11 @@ class Writer:
             return await objects.apply(self._client, resource, key.namespace, key.name, body, manager=self._owner.manager, force=force)
         except InvalidError as error:
             raise InvalidObjectError(key, error) from error
+        except NotFoundError as error:
+            if key.namespace and error.status.details is not None and error.status.details.kind == "namespaces":
+                remedy = "Create it, or set spec.destination.createNamespace."
+                raise UnavailableError(f"{key} cannot be applied: namespace {key.namespace} does not exist.", remedy=remedy) from error
+            raise
 
     async def _read(self, resource: Resource, key: Key) -> Object | None:
         try:
