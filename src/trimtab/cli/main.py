@@ -7,11 +7,13 @@ import sys
 from cyclopts import App
 
 import trimtab
+from trimtab.cli.errors import guarded
 
 COMMANDS = {
     "demo": "A cluster follows a Git repository on this machine.",
     "run": "The controller.",
     "crds": "Print the custom resource definitions, or apply them.",
+    "render": "Print what a folder renders to.",
 }
 
 app = App(name="trimtab", help=trimtab.__doc__, version=trimtab.__version__)
@@ -21,5 +23,4 @@ for _name in COMMANDS:
 
 def main() -> None:
     """Run the command that was typed; an error of ours is one sentence and exit status 1."""
-    app()
-    sys.exit(0)
+    sys.exit(guarded(app, verbose="-v" in sys.argv))

@@ -7,6 +7,7 @@ render, so that everything above and below stays as it is in the controller.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ async def render_bare(folder: Folder, namespace: str, pool: Pool, capabilities: 
 
 def _bare(result: Rendered, how: Completion) -> Bare:
     """Completing tells what is applied, and so the order; each object's number travels as the name of its source."""
-    completed = complete([_printed(number, o) for number, o in enumerate(result.objects)], how)
+    completed = complete(list(starmap(_printed, enumerate(result.objects))), how)
     bodies = [msgspec.json.decode(d.body) for d in completed.desired]
     order = [int(completed.desired[i].source) for stage in stages(completed.desired, bodies) for i in stage]
     applied = set(order)
