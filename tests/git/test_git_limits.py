@@ -75,7 +75,7 @@ async def test_g2_hostile_trees_are_refused_at_the_fetch(fleet: Fleet, make_mirr
     tree = repos.raw_tree(fleet.work, [(b"100644", b"..", blob)])
     hostile = repos.raw_commit(fleet.work, tree)
     await fleet.git("push", "-q", "--force", "origin", f"{hostile}:refs/heads/main")
-    with pytest.raises(GitError, match=r"(?i)hasdotdot|'\.\.'|object"):
+    with pytest.raises(GitError, match=r"hasDotdot.*never followed"):
         await mirror.resolve(MAIN)
     assert (await mirror.revision(good.commit)).tree == good.tree
     with pytest.raises(MissingObjectError):
@@ -107,7 +107,7 @@ async def test_g5_a_delta_that_asks_for_gigabytes_is_an_error(tmp_path: Path, ba
     """A pack of a few kilobytes whose deltas copy a MiB a hundred times, twice: ten GiB that are never had."""
     repos.git(tmp_path, "init", "-q", "--bare")
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    with pytest.raises(GitError, match=r"memory|git"):
+    with pytest.raises(GitError, match="Out of memory"):
         await store_pack(tmp_path, _pieces(_bomb(ballast)), MirrorLimits())
     assert max(before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) <= 2 << 20
 

@@ -198,6 +198,7 @@ def _remedy(errors: str) -> str:
         ("Permission denied (publickey", "The server does not take this SSH key."),
         ("Host key verification failed", "The host's key is not in known_hosts, or has changed; check it before you trust it."),
         ("certificate", "Give the Secret the server's CA as `ca.crt`."),
+        ("hasDot", "The repository has an entry that is never followed; take it out."),
         ("ut of memory", f"A git process may use {MEMORY_BYTES} bytes; an object of the repository wants more."),
         ("No space left on device", "Free space where the mirrors are kept."),
         ("not found", "Check the URL, and that the credentials may read it."),
