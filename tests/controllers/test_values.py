@@ -27,7 +27,7 @@ async def _keep(fleet: Fleet, word: str, *, secret: bool = False) -> None:
     await objects.apply(fleet.admin, resource, fleet.control, "values", json.dumps(body).encode(), manager="kubectl", force=True)
 
 
-def _source(**helm: Any) -> list[dict[str, Any]]:
+def _source(**helm: Any) -> list[Any]:
     return [{"repositoryRef": {"name": "fleet"}, "path": "charts/c", "helm": helm}]
 
 
@@ -37,7 +37,7 @@ async def test_later_values_win(fleet: Fleet) -> None:
     await _keep(fleet, "configmap")
     await fleet.application("a", sources=_source(valuesFrom=[{"fileRef": {"path": "values/prod.yaml"}}]))
     await fleet.until_data("a", {"word": "file"})
-    both = [{"fileRef": {"path": "values/prod.yaml"}}, {"configMapKeyRef": {"name": "values"}}]
+    both: list[dict[str, Any]] = [{"fileRef": {"path": "values/prod.yaml"}}, {"configMapKeyRef": {"name": "values"}}]
     await fleet.application("a", sources=_source(valuesFrom=both))
     await fleet.until_data("a", {"word": "configmap"})
     await fleet.application("a", sources=_source(valuesFrom=both, values={"word": "inline"}))
@@ -77,7 +77,7 @@ async def test_a_missing_secret_is_named(fleet: Fleet) -> None:
 async def test_several_sources_become_one_set(fleet: Fleet) -> None:
     """One application, one inventory, one status."""
     await fleet.push({**CHART, "extras/e.yaml": config_map("extra", k="1")})
-    sources = [
+    sources: list[dict[str, Any]] = [
         {"name": "chart", **_source()[0]},
         {"name": "extras", "repositoryRef": {"name": "fleet"}, "path": "extras"},
     ]

@@ -18,8 +18,8 @@ from trimtab.core.errors import ApiError
 
 DEFINITIONS = Resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False)
 SERVICES = Resource("apiregistration.k8s.io", "v1", "APIService", "apiservices", namespaced=False)
-DEBOUNCE = 0.2
-"""Seconds in which further changes are awaited before discovery is read again."""
+PAUSES = (0.2, 1.0, 3.0)
+"""Seconds before discovery is read after a change, and read again: the server serves a new kind some time after it has its definition."""
 
 
 class Kinds:
@@ -28,6 +28,8 @@ class Kinds:
     def __init__(self, world: World) -> None:
         self._world = world
         self._changed = asyncio.Event()
+        self._told = world.discovery.digest
+        """The state of discovery that applications know of; others refresh it, too."""
 
     async def run(self) -> None:
         """Watch, for ever."""
@@ -44,15 +46,15 @@ class Kinds:
             tasks.spawn(self._world.group, f"watch {resource.plural}", reflector.run())
         while True:
             await self._changed.wait()
-            await self._world.clock.sleep(DEBOUNCE)
             self._changed.clear()
-            await self._refresh()
+            for pause in PAUSES:
+                await self._world.clock.sleep(pause)
+                await self._refresh()
 
     def _on_change(self, _key: str, _old: int | None, _new: int | None) -> None:
         self._changed.set()
 
     async def _refresh(self) -> None:
-        before = self._world.discovery.digest
         try:
             await self._world.discovery.refresh()
         except ApiError as error:
@@ -60,7 +62,8 @@ class Kinds:
             self._changed.set()
             await self._world.clock.sleep(5.0)
             return
-        if self._world.discovery.digest != before:
+        if self._world.discovery.digest != self._told:
+            self._told = self._world.discovery.digest
             self._world.kinds_changed()
 
 
