@@ -10,7 +10,7 @@ globs, .helmignore), *capabilities*, *hooks* (and tests skipped), *crds* (and sk
 Kustomize (overlays/): *images*, *patches* (strategic merge, JSON 6902, targets by selector, delete, rename), *replacements*,
 *components*, *generators* (hashes, merge, replace, envs, files, binary, immutable), *configurations* and crds, *vars*, *labels*,
 *common-labels*, *prefix-suffix*, *namespace*, *replicas*, *openapi* (and none after it), *helm-charts* (vendored), *levels* (bases three
-deep), *old-fields*, *metadata*, *order*, *transformers* (built-in), *scalars*, errors of both sides (*missing*, *duplicate*,
+deep), *old-fields*, *metadata*, *order*, *transformers* (built-in), *scalars*, *ten*, errors of both sides (*missing*, *duplicate*,
 *unknown-field*), our own parameters against an overlay that says the same, and *podinfo*.
 
 differences.json lists every difference that is allowed, with its reason. Each must really occur, or the list is out of date.
@@ -31,7 +31,7 @@ import pytest
 from msgspec import Struct
 from tests.render import reference
 from tests.render.reference import Reference, RefusedByReferenceError
-from tests.render.trees import CAPABILITIES, Content, Link, Objects, ask
+from tests.render.trees import CAPABILITIES, Objects, ask, from_disk
 
 from trimtab.render.errors import RenderFailedError
 from trimtab.render.pool import Pool
@@ -40,6 +40,7 @@ from trimtab.render.result import Rendered
 
 HERE = Path(__file__).parent
 
+# Charts and what they are rendered with; `refused` where both sides must refuse.
 HELM: list[tuple[str, dict[str, Any]]] = [
     ("values", {}),
     ("values", {"valuesFrom": [{"path": "one.yaml"}, {"path": "two.yaml"}]}),
@@ -80,13 +81,13 @@ HELM: list[tuple[str, dict[str, Any]]] = [
     ("crds", {}),
     ("crds", {"crds": "Skip"}),
     ("schema", {}),
-    ("schema", {"set": ["replicas=three"]}),
+    ("schema", {"set": ["replicas=three"], "refused": True}),
     ("schema", {"set": ["replicas=three"], "skipSchemaValidation": True}),
     ("notes", {}),
     ("lookup", {}),
-    ("required", {}),
+    ("required", {"refused": True}),
     ("required", {"set": ["host=h"]}),
-    ("required", {"set": ["host=h", "broken=true"]}),
+    ("required", {"set": ["host=h", "broken=true"], "refused": True}),
     ("order", {}),
     ("release", {"releaseName": "another"}),
     ("functions", {}),
@@ -133,6 +134,8 @@ HELM: list[tuple[str, dict[str, Any]]] = [
 
 KUSTOMIZE = [*sorted(path.parent.name for path in (HERE / "overlays").glob("*/kustomization.yaml")), "podinfo"]
 
+REFUSED_OVERLAYS = {"missing", "duplicate", "unknown-field"}
+
 PARAMETERS: list[dict[str, Any]] = [
     {"images": ["example.com/web=registry.internal/web:3.0", "init:v2", "example.com:5000/side@sha256:cccc"]},
     {"namePrefix": "p-", "nameSuffix": "-s", "namespace": "elsewhere"},
@@ -176,9 +179,11 @@ def oracle() -> Reference:
 @pytest.mark.parametrize(("name", "parameters"), HELM, ids=[f"{name}-{number}" for number, (name, _) in enumerate(HELM)])
 async def test_helm_equals_the_reference(pool: Pool, oracle: Reference, tmp_path: Path, name: str, parameters: dict[str, Any]) -> None:
     """`helm template` with the same parameters gives the same objects in the same order, or refuses as we do."""
+    refused = parameters.get("refused", False)
     folder = _chart(oracle, tmp_path, name)
-    ours = await _ours(pool, tmp_path, folder.name, "Helm", parameters)
+    ours = await _ours(pool, tmp_path, folder.name, "Helm", {name: value for name, value in parameters.items() if name != "refused"})
     text = _text(lambda: oracle.template(folder, parameters, release="demo", namespace="space", api_versions=CAPABILITIES.api_versions))
+    assert (text is None) == refused
     await _compare(f"helm/{name}", ours, text, pool)
 
 
@@ -187,7 +192,9 @@ async def test_kustomize_equals_the_reference(pool: Pool, oracle: Reference, tmp
     """`kubectl kustomize` gives the same objects in the same order, or refuses as we do."""
     folder = _overlays(tmp_path, name)
     ours = await _ours(pool, tmp_path, name, "Kustomize", {})
-    await _compare(f"kustomize/{name}", ours, _text(lambda: oracle.build(folder)), pool)
+    text = _text(lambda: oracle.build(folder))
+    assert (text is None) == (name in REFUSED_OVERLAYS)
+    await _compare(f"kustomize/{name}", ours, text, pool)
 
 
 @pytest.mark.parametrize("parameters", PARAMETERS, ids=[",".join(parameters) for parameters in PARAMETERS])
@@ -231,20 +238,11 @@ def _overlays(place: Path, name: str) -> Path:
 
 async def _ours(pool: Pool, root: Path, path: str, kind: Kind, parameters: Mapping[str, Any]) -> Rendered | RenderFailedError:
     objects = Objects()
-    request = ask(objects.tree(dict(_files(root))), path, kind=kind, parameters=parameters)
+    request = ask(objects.tree(dict(from_disk(root))), path, kind=kind, parameters=parameters)
     try:
         return await pool.render(request, objects, who="team/demo")
     except RenderFailedError as error:
         return error
-
-
-def _files(root: Path) -> Iterator[tuple[str, Content]]:
-    for path in root.rglob("*"):
-        name = str(path.relative_to(root))
-        if path.is_symlink():
-            yield name, Link(str(path.readlink()))
-        elif path.is_file():
-            yield name, path.read_bytes()
 
 
 def _text(ask_reference: Callable[[], bytes]) -> bytes | None:

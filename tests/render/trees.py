@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -112,6 +113,16 @@ async def render(pool: Pool, files: Files, path: str = "app", *, who: str = "tea
 def bodies(result: Rendered) -> list[Any]:
     """The objects as data."""
     return [msgspec.json.decode(one.body) for one in result.objects]
+
+
+def from_disk(root: Path) -> Iterator[tuple[str, Content]]:
+    """A folder's files by path, links as links."""
+    for path in root.rglob("*"):
+        name = str(path.relative_to(root))
+        if path.is_symlink():
+            yield name, Link(str(path.readlink()))
+        elif path.is_file():
+            yield name, path.read_bytes()
 
 
 def config_map(name: str = "settings", value: str = "yes") -> str:
