@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.support import cluster as support
 from tests.support.clock import EPOCH, SkippingClock
 from tests.support.scripted import connect_proxy
 
@@ -115,6 +116,19 @@ def test_a_pods_files_make_a_connection(tmp_path: Path) -> None:
     connection = in_cluster(tmp_path, {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"})
     assert (connection.server, connection.namespace, connection.authority) == ("https://[fd00::1]:443", "system", b"CA")
     assert connection.credentials.cached() == Credential("t")
+
+
+async def test_a_pod_is_known_by_its_service_account(devcluster: DevCluster, cluster: Client, tmp_path: Path) -> None:
+    """With the mounted files of a real ServiceAccount the server knows us by its name."""
+    account = await support.service_account_connection(cluster, "default", "default")
+    credential = account.credentials.cached()
+    assert credential is not None
+    for name, content in {"ca.crt": account.authority.decode(), "namespace": "default", "token": credential.token}.items():
+        (tmp_path / name).write_text(content)
+    host, port = devcluster.server.removeprefix("https://").split(":")
+    async with Client(in_cluster(tmp_path, {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port})) as client:
+        with pytest.raises(errors.ForbiddenError, match=r'"system:serviceaccount:default:default" cannot list .*Grant it with a Role'):
+            await client.request("GET", "/api/v1/secrets")
 
 
 def test_outside_a_pod_is_said(tmp_path: Path) -> None:

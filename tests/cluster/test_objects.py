@@ -110,6 +110,16 @@ async def test_a_list_comes_in_pages_of_one_version(cluster: Client, namespace: 
     assert len({version for _, version in pages}) == 1
 
 
+async def test_a_long_list_comes_compressed(cluster: Client, namespace: str) -> None:
+    """The server compresses what is long when asked to, and we read it."""
+    for number in range(4):
+        await apply(cluster, config_map(f"a{number}", namespace, {"k": "v" * 100_000}), CONFIG_MAPS)
+    answer = await cluster.request("GET", CONFIG_MAPS.path(namespace), compressed=True)
+    assert answer.headers["Content-Encoding"] == "gzip"
+    items, _, _ = objects.read_page(answer.body, "")
+    assert sum(len(json.loads(item).get("data", {}).get("k", "")) for item in items) == 400_000
+
+
 async def test_a_field_selector_narrows(cluster: Client, namespace: str) -> None:
     """metadata.name selects one."""
     await apply(cluster, config_map("a", namespace), CONFIG_MAPS)
