@@ -6,6 +6,7 @@ The bodies of Secrets never enter a plan: their changes are masked.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -14,14 +15,19 @@ from msgspec import Struct
 from trimtab.api.application import ApplicationSpec
 from trimtab.plan.budget import Cascade, judge
 from trimtab.plan.compare import Comparison, Seen, compare
+from trimtab.plan.consequences import Body, consequence
 from trimtab.plan.difference import difference, mask
 from trimtab.plan.identity import identify
+from trimtab.plan.immutable import immutable
 from trimtab.plan.inventory import Inventory
 from trimtab.plan.model import Action, Change, Desired, Key, Plan, Refusal
 from trimtab.plan.order import barriers, deletion_order, stages
 from trimtab.plan.owner import Owner
 from trimtab.plan.rules import action_for
 from trimtab.sync.state import KeptSet
+
+Bodies = Mapping[Key, Body]
+"""Decoded bodies by key."""
 
 
 class Planned(Struct, frozen=True):
@@ -54,16 +60,20 @@ def make_plan(
     gives. `approved` is the digest that a person approved: where it is this plan's, its refusals are lifted.
     """
     desired = {d.key: d for d in wanted.desired}
+    last = cache(previous)
     compared = compare(
         wanted.desired,
         inventory,
         seen,
         owner=owner.full,
-        differ=lambda d: changes_of(previous().get(d.key), d),
+        differ=lambda d: changes_of(last().get(d.key), d),
         prune=spec.sync.prune.enabled and not wanted.problems,
         correct=lambda key: action_for(spec.drift_rules, key, {}) == "Correct",
     )
-    actions, gates = _staged(compared.actions, wanted.desired, inventory)
+    acted = {a.key for a in compared.actions}
+    bodies: Bodies = {d.key: msgspec.json.decode(d.body) for d in wanted.desired if d.key in acted}
+    judged = [_judged(a, last, bodies.get(a.key)) for a in compared.actions]
+    actions, gates = _staged(judged, [desired[key] for key in bodies], bodies, inventory)
     plan = Plan(
         application=owner.key,
         render_key=wanted.key,
@@ -88,16 +98,29 @@ def changes_of(before: Desired | None, after: Desired) -> tuple[Change, ...]:
     return mask(changes) if after.key.kind == "Secret" and not after.key.group else changes
 
 
+def _judged(action: Action, last: Callable[[], Mapping[Key, Desired]], after: Body | None) -> Action:
+    """The action with what it does to what runs, and what the API server will refuse of it.
+
+    That a field cannot be changed is said and not acted on: the write is tried like any other, and holds no other object back.
+    """
+    if action.verb == "create":
+        return msgspec.structs.replace(action, consequence=consequence(None, after))
+    known = last().get(action.key)
+    if known is None or action.verb == "keep":
+        return action
+    before: Body = msgspec.json.decode(known.body)
+    refused = immutable(before, after) if after is not None else ()
+    return msgspec.structs.replace(action, consequence=consequence(before, after), problem=" ".join(map(str, refused)))
+
+
 def _staged(
-    actions: Sequence[Action], desired: Sequence[Desired], inventory: Inventory
+    actions: Sequence[Action], subset: Sequence[Desired], decoded: Bodies, inventory: Inventory
 ) -> tuple[tuple[Action, ...], dict[int, tuple[Key, ...]]]:
     """The actions with their stages, in the order in which they are carried out, and the barriers between the stages.
 
-    Only objects that are acted on are looked into. Stages of deletions count downwards from 0.
+    Only objects that are acted on (`subset`) are looked into. Stages of deletions count downwards from 0.
     """
-    acted = {a.key for a in actions}
-    subset = [d for d in desired if d.key in acted]
-    bodies = [msgspec.json.decode(d.body) for d in subset]
+    bodies = [decoded[d.key] for d in subset]
     order = stages(subset, bodies)
     gates = {stage: tuple(subset[i].key for i in members) for stage, members in enumerate(barriers(subset, bodies, order)) if members}
     at = {subset[i].key: stage for stage, members in enumerate(order) for i in members}
