@@ -27,6 +27,7 @@ from trimtab.controllers.result import Done, Result, Retry, Stalled
 from trimtab.controllers.world import World
 from trimtab.core.errors import TrimtabError, UnavailableError
 from trimtab.core.slices import off_loop
+from trimtab.git.errors import MissingObjectError
 from trimtab.plan.inventory import settle, with_pending
 from trimtab.plan.model import Action, Key, Live
 from trimtab.plan.owner import Owner
@@ -65,6 +66,8 @@ class Applications:
                 return await self._teardown(application, memory)
             return await self._synchronise(application, memory)
         except UnavailableError as error:
+            if isinstance(error, MissingObjectError):
+                self._repositories.distrust(application.metadata.namespace)
             return await outcome.failed(self._world, application, memory, error, Retry(error, error.retry_after or 0.0))
         except TrimtabError as error:
             return await outcome.failed(self._world, application, memory, error, Stalled(error))
@@ -91,6 +94,8 @@ class Applications:
             if request is not None and request.verb == "rollback":
                 return await self._rolled_back(application, memory, newest, request.argument), trees
         except TrimtabError as error:
+            if isinstance(error, MissingObjectError):
+                self._repositories.distrust(application.metadata.namespace)
             if not memory.current.key or isinstance(error, NotFetchedError):
                 raise
             memory.trouble = error

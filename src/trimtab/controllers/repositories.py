@@ -94,6 +94,13 @@ class Repositories:
             revision = await known.mirror.revision(commit)
         return Tree(key.rpartition("/")[2], revision.name, commit, revision.tree, known.mirror.objects)
 
+    def distrust(self, namespace: str) -> None:
+        """An object that should be in a mirror could not be read: examine the mirrors, and fetch again."""
+        for key, known in self._known.items():
+            if key.startswith(f"{namespace}/"):
+                known.mirror.distrust()
+                self._world.repository_queue.add(key)
+
     def revision(self, key: str) -> Revision | None:
         """The revision in force, for people."""
         known = self._known.get(key)

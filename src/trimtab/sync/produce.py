@@ -72,7 +72,7 @@ async def produce(owner: Owner, spec: ApplicationSpec, trees: Mapping[str, Tree]
     printed = [o for part in parts for o in part.printed]
     completed = await off_loop(len(printed), complete, printed, _completion(owner, spec, setting))
     return KeptSet(
-        key=digest_of([[part.key for part in parts], _policy(spec)]),
+        key=digest_of([[part.key for part in parts], _policy(spec), sorted(p.missing for p in completed.problems)]),
         desired=completed.desired,
         rested=(*(r for part in parts for r in part.rested), *_missing(completed, trees[spec.sources[0].repository_ref.name])),
         notices=(*(n for part in parts for n in part.notices), *completed.notices),
