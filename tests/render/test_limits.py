@@ -4,10 +4,11 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Sequence
 
 import pytest
 from tests.render import processes
-from tests.render.trees import ENDLESS, Files, chart, config_map, holding, render
+from tests.render.trees import ENDLESS, Files, Objects, ask, chart, config_map, holding, render
 
 from trimtab.core.clock import SystemClock
 from trimtab.render.errors import RenderFailedError, RenderStoppedError
@@ -114,6 +115,20 @@ async def test_r17_a_hundred_killed_workers_leave_no_zombie() -> None:
         assert processes.zombies() == []
         assert processes.descriptors() <= open_before
     assert processes.zombies() == []
+
+
+async def test_the_deadline_is_the_workers_not_the_disks(strict_pool: Pool) -> None:
+    """While we read objects for it its clock stands still: a slow mirror is no fault of the application's."""
+
+    class Slow(Objects):
+        async def read_many(self, oids: Sequence[str]) -> list[tuple[str, bytes] | None]:
+            await asyncio.sleep(0.7)
+            return await super().read_many(oids)
+
+    objects = Slow()
+    request = ask(objects.tree(HEALTHY))
+    assert len((await strict_pool.render(request, objects, who="team/demo")).objects) == 4
+    assert strict_pool.statistics().stopped == 0
 
 
 async def test_a_cancelled_render_frees_its_worker(pool: Pool) -> None:

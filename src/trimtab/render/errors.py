@@ -20,7 +20,8 @@ from trimtab.core.errors import Place, RenderError, UnavailableError
 Read = tuple[str, str, str]
 """Kind (`f`, `l`, `d`, `t`, `a`), path and id: design 002, "Reads"."""
 
-Cause = Literal["deadline", "memory", "output", "input", "crash", "killed", "start"]
+Cause = Literal["deadline", "late", "memory", "output", "input", "crash", "killed", "start"]
+"""`late` is a deadline that passed while this program itself stood still; `killed` came from outside; `start` never said hello."""
 
 
 class Failure(Struct, frozen=True, rename={"class_": "class"}):

@@ -176,7 +176,7 @@ class Pool:
         try:
             return await self._ask_once(subject, compose, answers)
         except WorkerLostError as lost:
-            if lost.cause not in {"crash", "killed"}:
+            if lost.cause not in {"crash", "killed", "late"}:
                 raise self._explained(lost, subject) from None
             _log.warning("a render worker was lost", application=subject.who, cause=lost.cause, reason=lost.sentence)
         try:

@@ -46,7 +46,7 @@ def _told(lost: WorkerLostError, subject: Subject, limits: ProcessLimits) -> tup
     split = "Split it into several applications."
     here = f"Try it here:  {subject.command}" if subject.command else ""
     match lost.cause:
-        case "deadline":
+        case "deadline" | "late":
             return f"stopped after {limits.seconds:.1f} s, its limit", f"{here} --timeout 60s" if here else ""
         case "memory":
             return f"ran out of memory (limit {limits.memory >> 20} MiB)", here

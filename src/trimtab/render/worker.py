@@ -182,7 +182,7 @@ def _loss(error: BaseException, ended: Exit, *, late: float | None) -> WorkerLos
         case WorkerLostError():
             return WorkerLostError(error.cause, error.sentence, detail=error.detail or ended.first_line)
         case TimeoutError() if late is not None and late > _STOOD_STILL:
-            return WorkerLostError("killed", "was not listened to in time")
+            return WorkerLostError("late", "was not listened to in time")
         case TimeoutError() if late is not None:
             return WorkerLostError("deadline", "did not answer in time", detail=ended.first_line)
         case OversizedFrameError():
