@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from tests.support import cluster as support
 from tests.support.fleet import CONFIG_MAPS, DEPLOYMENTS, Fleet, config_map, deployment
 
 from trimtab.cluster import objects
@@ -83,7 +84,7 @@ async def test_replicas_are_taken_back_when_the_autoscaler_is_gone(fleet: Fleet)
     await fleet.settled("a")
     await _scale(fleet, 3)
     await fleet.quiet(1.0)
-    await objects.delete(fleet.admin, SCALERS, fleet.target, "d", uid="")
+    await support.drop(fleet.admin, SCALERS, fleet.target, "d")
     await fleet.push({"apps/a/d.yaml": deployment("d", replicas=2, image="app:2")})
     await fleet.until(lambda: _runs(fleet, "app:2"))
     assert await _replicas(fleet) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from tests.support import cluster as support
 from tests.support.fleet import CONFIG_MAPS, NAMESPACES, SECRETS, Fleet, config_map, deployment
 
 from trimtab.cluster import objects
@@ -114,7 +115,7 @@ async def test_deleting_an_application_needs_no_git_and_keeps_data(fleet: Fleet)
     await fleet.application("a")
     await fleet.settled("a")
     await fleet.server.stop()
-    await objects.delete(fleet.admin, APPLICATIONS, fleet.control, "a", uid="")
+    await support.drop(fleet.admin, APPLICATIONS, fleet.control, "a")
 
     async def gone() -> bool:
         return await fleet.get(APPLICATIONS, "a", fleet.control) is None
@@ -138,7 +139,7 @@ async def test_an_orphaned_application_leaves_its_objects(fleet: Fleet) -> None:
     await fleet.push({"apps/a/c.yaml": config_map("c0", k="1")})
     await fleet.application("a", deletionPolicy="Orphan")
     await fleet.settled("a")
-    await objects.delete(fleet.admin, APPLICATIONS, fleet.control, "a", uid="")
+    await support.drop(fleet.admin, APPLICATIONS, fleet.control, "a")
 
     async def gone() -> bool:
         return await fleet.get(APPLICATIONS, "a", fleet.control) is None

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ class Fleet:
             await asyncio.gather(self._running, return_exceptions=True)
             self._running = None
 
-    async def push(self, files: dict[str, str | None], message: str = "A change") -> str:
+    async def push(self, files: Mapping[str, str | None], message: str = "A change") -> str:
         """Commit, push, and tell the controller as a webhook would; the commit's id."""
         content = {name: text.encode() if text is not None else None for name, text in files.items()}
         oid = await asyncio.to_thread(repos.commit, self.work, content, message)

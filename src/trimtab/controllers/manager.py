@@ -42,7 +42,7 @@ from trimtab.controllers.result import Done, Result, Retry, Stalled
 from trimtab.controllers.world import World
 from trimtab.core import logs, metrics, tasks
 from trimtab.core.clock import Clock
-from trimtab.core.errors import UnavailableError
+from trimtab.core.errors import TrimtabError, UnavailableError
 from trimtab.core.queue import WorkQueue
 from trimtab.render.decrypt import Decrypter
 from trimtab.render.pool import Pool
@@ -53,6 +53,10 @@ from trimtab.sync.live import Watches
 
 LEASE = "trimtab"
 DECRYPTION = "trimtab-decryption"
+
+
+class BugError(TrimtabError):
+    """An exception that nobody foresaw, on one resource."""
 
 
 class Options(Struct, frozen=True):
@@ -225,6 +229,9 @@ async def _work(world: World, kind: str, queue: WorkQueue[str], reconcile: Calla
             result = await reconcile(key)
         except UnavailableError as error:
             result = Retry(error)
+        except Exception as error:  # ruff: ignore[blind-except]  a bug met by one resource must not stop the others
+            logs.get(__name__).exception("a bug; please report it", kind=kind, key=key)
+            result = Retry(BugError(f"{type(error).__name__}: {error}"), at_least=10.0)
         finally:
             queue.done(key)
         took = world.clock.monotonic() - started
