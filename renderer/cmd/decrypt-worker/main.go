@@ -14,12 +14,14 @@ import (
 
 	"trimtab.dev/renderer/internal/decrypt"
 	"trimtab.dev/renderer/internal/frame"
+	"trimtab.dev/renderer/internal/orphan"
 	"trimtab.dev/renderer/internal/protocol"
 	"trimtab.dev/renderer/internal/sandbox"
 	"trimtab.dev/renderer/internal/version"
 )
 
 func main() {
+	orphan.Watch()
 	isolate()
 	hello := protocol.Hello{Type: "hello", Protocol: protocol.Version, Version: version.String(), Sandbox: sandbox.Enter()}
 	if err := decrypt.Serve(frame.NewConnection(os.Stdin, os.Stdout), hello); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"trimtab.dev/renderer/internal/frame"
 	"trimtab.dev/renderer/internal/kustomize"
+	"trimtab.dev/renderer/internal/orphan"
 	"trimtab.dev/renderer/internal/protocol"
 	"trimtab.dev/renderer/internal/sandbox"
 	"trimtab.dev/renderer/internal/version"
@@ -23,6 +24,7 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "--probe" {
 		os.Exit(sandbox.Probe(os.Stdout))
 	}
+	orphan.Watch()
 	isolate()
 	if os.Getenv("TRIMTAB_WARM") == "1" {
 		kustomize.Warm()

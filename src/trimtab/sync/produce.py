@@ -22,6 +22,7 @@ from trimtab.git.trees import entry
 from trimtab.plan.complete import Completed, Completion, Printed, Scope, complete
 from trimtab.plan.model import Notice
 from trimtab.plan.owner import Owner
+from trimtab.render.capabilities import hold
 from trimtab.render.errors import RenderFailedError, RenderStoppedError
 from trimtab.render.key import concealed, seed_id
 from trimtab.render.pool import Pool
@@ -126,7 +127,7 @@ async def still_holds(
         return False
     for rested in kept.rested:
         tree = trees.get(rested.repository)
-        if tree is None or not _answers_hold(rested, setting.capabilities):
+        if tree is None or not hold(rested.capabilities, setting.capabilities):
             return False
         if tree.tree != rested.tree and not await holds(tree.reader, tree.tree, list(starmap(Read, rested.reads))):
             return False
@@ -144,21 +145,6 @@ async def _inputs_hold(
         parameters = parameters_for(source, application=owner.name, values=values)
         now.append(_inputs(owner, spec, source, parameters, setting))
     return had == sorted(now)
-
-
-def _answers_hold(rested: Rested, capabilities: Capabilities) -> bool:
-    return all(_answer(kind, name, capabilities) == answer for kind, name, answer in rested.capabilities)
-
-
-def _answer(kind: str, name: str, capabilities: Capabilities) -> str:
-    """What the worker would be told; the rules of design 002's `capabilityReads`."""
-    match kind:
-        case "kubeVersion":
-            return capabilities.kube_version
-        case "apiVersions":
-            return "true" if name in capabilities.api_versions else "false"
-        case _:
-            return capabilities.digest
 
 
 def _policy(spec: ApplicationSpec) -> str:
