@@ -14,11 +14,13 @@ COMMANDS = {
     "run": "The controller.",
     "crds": "Print the custom resource definitions, or apply them.",
     "render": "Print what a folder renders to.",
+    "plan": "Show what would change in a cluster.",
 }
+ALIASES = {"plan": "diff"}
 
 app = App(name="trimtab", help=trimtab.__doc__, version=trimtab.__version__)
 for _name in COMMANDS:
-    app.command(f"trimtab.cli.{_name}:{_name}", name=_name)
+    app.command(f"trimtab.cli.{_name}:{_name}", name=_name, alias=ALIASES.get(_name))
 
 
 def main() -> None:

@@ -1,0 +1,86 @@
+"""`trimtab plan`: what would change in a cluster if a folder were applied. Exit status 0 equal, 1 error, 2 different."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from cyclopts import Parameter
+
+from trimtab.cli import manifests
+from trimtab.cli.errors import DIFFERENT, EQUAL, FAILED
+from trimtab.cli.output import paint_for, width
+from trimtab.cli.render import limit
+from trimtab.cli.source import SourceFlags
+from trimtab.cli.target import CLUSTER, ClusterFlags, Target, target
+from trimtab.plan.markdown import markdown
+from trimtab.plan.model import Plan
+from trimtab.plan.text import Paint
+from trimtab.plan.text import render as render_text
+from trimtab.sync.checked import check
+
+Format = Literal["text", "json", "yaml", "markdown"]
+
+
+def plan(
+    path: Annotated[Path, Parameter(help="A folder: a Helm chart, a kustomization, Jsonnet, or plain manifests.")],
+    source: Annotated[SourceFlags, Parameter(name="*")] = SourceFlags(),  # ruff: ignore[function-call-in-default-argument]  frozen
+    cluster: Annotated[ClusterFlags, Parameter(name="*")] = ClusterFlags(),  # ruff: ignore[function-call-in-default-argument]  frozen
+    *,
+    application: Annotated[
+        str, Parameter(group=CLUSTER, help="An Application of a controller, NAME or NAMESPACE/NAME: as if the folder were pushed to it.")
+    ] = "",
+    grade: Annotated[
+        Literal["local", "checked"], Parameter(group=CLUSTER, help="`checked` asks the API server what each write would do.")
+    ] = "checked",
+    output: Annotated[Format, Parameter(name=["--output", "-o"], help="The form of the answer.")] = "text",
+    timeout: Annotated[str, Parameter(help="How long rendering may take.")] = "10s",
+) -> int:
+    """Show what would change in a cluster. Exit status 0: equal; 1: an error; 2: different."""
+    return asyncio.run(_plan(path, source, cluster, application, grade == "checked", output, limit(timeout)))
+
+
+async def _plan(
+    path: Path, source: SourceFlags, cluster: ClusterFlags, application: str, checked: bool, output: Format, seconds: float
+) -> int:
+    async with target(path, source, cluster, application=application, seconds=seconds) as found:
+        made = await checked_plan(found) if checked else found.planned.plan
+    sys.stdout.write(shown(made, output, path, paint_for(sys.stdout), application=bool(application)))
+    return tell_problems(found) or (EQUAL if made.equal else DIFFERENT)
+
+
+async def checked_plan(found: Target) -> Plan:
+    """The plan after the API server was asked."""
+    planned = found.planned
+    return await check(planned.plan, planned.desired, found.client, found.discovery, found.situation.owner)
+
+
+def shown(made: Plan, output: Format, path: Path, paint: Paint, *, application: bool) -> str:
+    """The plan in one of its forms."""
+    match output:
+        case "json":
+            return msgspec.json.encode(made).decode() + "\n"
+        case "yaml":
+            return manifests.document(msgspec.to_builtins(made))
+        case "markdown":
+            return markdown(made)
+        case _ if application:
+            return render_text(made, width=width(), paint=paint)
+        case _:
+            text = render_text(msgspec.structs.replace(made, refusals=()), width=width(), paint=paint)
+            return text + "".join(paint("problem", f"! refused: {r.text}") + "\n" for r in made.refusals) + _way_out(made, path)
+
+
+def _way_out(made: Plan, path: Path) -> str:
+    """What to type where a rule stands in the way of a folder."""
+    return f"  If it is meant:  trimtab apply {path} --approve {made.digest[:7]}\n" if made.refusals else ""
+
+
+def tell_problems(found: Target) -> int:
+    """Objects that cannot be used at all, each a sentence; FAILED where there are any."""
+    for _, text in found.wanted.problems:
+        print(f"✗ {text}", file=sys.stderr)
+    return FAILED if found.wanted.problems else EQUAL

@@ -1,0 +1,180 @@
+"""The checked grade of a plan: the API server is asked what each write would do, and does none of it.
+
+Each object that would change or be new is applied with `dryRun=All`, by the same writer that applies in earnest, and compared with
+what lives: so defaults, webhooks, quotas, rights and immutable fields have their say. The plan keeps its digest: it is the same plan,
+better known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from trimtab.api.meta import LABEL, OWNER
+from trimtab.cluster import objects
+from trimtab.cluster.client import Client
+from trimtab.cluster.discovery import Discovery
+from trimtab.cluster.errors import NotFoundError, NotSentError, UnreachableError
+from trimtab.cluster.resources import Resource
+from trimtab.core.errors import TrimtabError
+from trimtab.plan.consequences import consequence
+from trimtab.plan.difference import difference, mask
+from trimtab.plan.fields import show
+from trimtab.plan.managers import BEFORE_FIRST_APPLY, classify, nobodys
+from trimtab.plan.model import Action, Change, Desired, Entry, Key, Notice, Ownership, Plan
+from trimtab.plan.owner import Owner, application_of
+from trimtab.plan.ownership import added
+from trimtab.plan.projection import entry_of, lookup
+from trimtab.sync.authority import Authority
+from trimtab.sync.writer import Outcome, Writer
+
+Object = dict[str, Any]
+
+SERVERS = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"})
+"""Metadata that the API server alone writes."""
+PARALLEL = 8
+
+
+class Judged(Struct, frozen=True):
+    """What the API server says of one action; no action where there is nothing to do, a notice where it could not be asked."""
+
+    action: Action | None
+    notice: Notice | None = None
+
+
+async def check(plan: Plan, desired: Mapping[Key, Desired], client: Client, discovery: Discovery, owner: Owner) -> Plan:
+    """The plan in grade Checked. Raises UnreachableError where the API server cannot be asked at all."""
+    rehearsal = Rehearsal(client, discovery, owner, Authority())
+    coming = {key.name for key in desired if (key.group, key.kind) == ("", "Namespace")}
+    gate = asyncio.Semaphore(PARALLEL)
+
+    async def one(action: Action) -> Judged:
+        async with gate:
+            return await _judge(action, desired.get(action.key), client, discovery, rehearsal, coming)
+
+    judged = await asyncio.gather(*(one(action) for action in plan.actions))
+    actions = tuple(j.action for j in judged if j.action is not None)
+    return msgspec.structs.replace(
+        plan,
+        grade="Checked",
+        actions=actions,
+        unchanged=plan.unchanged + len(judged) - len(actions),
+        notices=(*plan.notices, *(j.notice for j in judged if j.notice is not None)),
+    )
+
+
+class Rehearsal(Writer):
+    """The writer, asking only what would be; it notes what the API server answered."""
+
+    def __init__(self, client: Client, discovery: Discovery, owner: Owner, authority: Authority) -> None:
+        super().__init__(client, discovery, owner, authority)
+        self.answers: dict[Key, Object] = {}
+        self.manager = owner.manager
+
+    async def _send(self, resource: Resource, key: Key, body: bytes, *, force: bool) -> bytes:
+        at = (key.namespace, key.name)
+        return await objects.apply(self._client, resource, *at, body, manager=self.manager, force=force, dry_run=True)
+
+    async def _rename(self, resource: Resource, desired: Desired, live: Object) -> Object | None:  # ruff: ignore[unused-method-argument]
+        """Nothing would be kept for the apply that follows; what it would take out is read off the answer instead (see `_taken_out`)."""
+        return None
+
+    def _done(
+        self, answer: bytes, resource: Resource, desired: Desired, action: Action, entry: Entry | None, taken: tuple[Ownership, ...] = ()
+    ) -> Outcome:
+        self.answers[desired.key] = msgspec.json.decode(answer)
+        return super()._done(answer, resource, desired, action, entry, taken)
+
+
+async def _judge(
+    action: Action, desired: Desired | None, client: Client, discovery: Discovery, rehearsal: Rehearsal, coming: set[str]
+) -> Judged:
+    resource = discovery.find(action.api_version, action.key.kind)
+    if action.verb == "keep":
+        return Judged(action)
+    if resource is None:
+        return Judged(action, Notice("cannot be checked before its CustomResourceDefinition is there", action.key, action.place))
+    live = await _live(client, resource, action.key)
+    if desired is None:
+        return Judged(msgspec.structs.replace(action, consequence=consequence(live, None, pods=_pods(live))))
+    known = Entry(action.key, action.api_version, action.uid)
+    outcome = await rehearsal.write(action, desired, known if action.uid else None)
+    if outcome.error is not None:
+        return _refused(action, outcome.error, coming)
+    return Judged(_compared(action, live, rehearsal.answers[action.key], outcome.ownership, rehearsal.manager))
+
+
+async def _live(client: Client, resource: Resource, key: Key) -> Object | None:
+    try:
+        return await objects.get_json(client, resource, key.namespace, key.name)
+    except NotFoundError:
+        return None
+
+
+def _refused(action: Action, error: TrimtabError, coming: set[str]) -> Judged:
+    if isinstance(error, UnreachableError | NotSentError):
+        raise error
+    if isinstance(error, NotFoundError) and action.key.namespace in coming:
+        return Judged(action, Notice(f"cannot be checked before Namespace {action.key.namespace} is there", action.key, action.place))
+    if "does not support dry run" in error.sentence:
+        return Judged(action, Notice("cannot be checked: a webhook in its way does not take part in dry runs", action.key, action.place))
+    return Judged(msgspec.structs.replace(action, problem=str(error)))
+
+
+def _compared(action: Action, live: Object | None, answer: Object, ownership: tuple[Ownership, ...], manager: str) -> Action | None:
+    """The action with what would truly change; None where nothing would."""
+    if live is None:
+        return msgspec.structs.replace(action, changes=(), problem="", consequence=consequence(None, answer))
+    before, after = _configuration(live), _configuration(answer)
+    changes = (*difference(before, after), *_taken_out(answer, manager, action.api_version))
+    if not changes:
+        return None
+    secret = action.key.kind == "Secret" and not action.key.group
+    verb = "adopt" if action.verb == "create" else action.verb
+    return msgspec.structs.replace(
+        action,
+        verb=verb,
+        reason=_adopted(live) if verb == "adopt" and action.verb == "create" else action.reason,
+        changes=mask(changes) if secret else changes,
+        ownership=ownership,
+        consequence=consequence(before, after, pods=_pods(live)),
+        problem="",
+    )
+
+
+def _adopted(live: Object) -> str:
+    owner = (live["metadata"].get("annotations") or {}).get(OWNER, "")
+    return f"is there already, of {application_of(owner)}" if owner else "is there already"
+
+
+def _configuration(live: Object) -> Object:
+    """What people write: no status, nothing of the server's own, and not our mark, which every object gets."""
+    metadata = {name: held for name, held in live["metadata"].items() if name not in SERVERS}
+    for name, mark in (("labels", LABEL), ("annotations", OWNER)):
+        kept = {key: held for key, held in (metadata.pop(name, None) or {}).items() if key != mark}
+        metadata |= {name: kept} if kept else {}
+    return {**{name: held for name, held in live.items() if name != "status"}, "metadata": metadata}
+
+
+def _taken_out(answer: Object, manager: str, api_version: str) -> Iterator[Change]:
+    """What people and earlier tools added, and Git does not have: it goes, once their entries have become ours."""
+    ours = entry_of(answer, manager=manager, api_version=api_version) or {}
+    for entry in answer["metadata"].get("managedFields", ()):
+        name = entry.get("manager", "")
+        if entry.get("subresource") or not (name == BEFORE_FIRST_APPLY or classify(name) in {"person", "tool"}):
+            continue
+        for at in added(entry.get("fieldsV1", {}), ours):
+            there, held = lookup(answer, at)
+            if there and not nobodys(answer.get("kind", ""), at):
+                yield Change(show(at), before=held, removed=True)
+
+
+def _pods(live: Object | None) -> int | None:
+    """How many pods a workload has now, by its own status."""
+    status = (live or {}).get("status") or {}
+    found = status.get("currentNumberScheduled", status.get("replicas"))
+    return found if isinstance(found, int) else None
