@@ -30,11 +30,11 @@ setup: $(VENV) $(GO)  ## .venv and Go, brought into this folder where the machin
 	@:
 
 $(VENV): requirements/dev.txt requirements/bootstrap.txt pyproject.toml tools/bootstrap.py
-	@python=$$(tools/find-python) && "$$python" tools/bootstrap.py python
+	@python=$$(tools/find-python) && "$$python" -m tools.bootstrap python
 	@touch $@
 
 $(GO): requirements/go.txt requirements/bootstrap.txt tools/bootstrap.py
-	@python=$$(tools/find-python) && "$$python" tools/bootstrap.py go
+	@python=$$(tools/find-python) && "$$python" -m tools.bootstrap go
 
 # --- the Go programs --------------------------------------------------------------------------------------------------
 
@@ -42,15 +42,15 @@ build: setup $(WORKERS) $(DEVCLUSTER)  ## the render workers and the control pla
 	@:
 
 build/bin/devcluster: $(call sources,devcluster) $(GO)
-	@$(BIN)/python tools/build_go.py devcluster . $@ "control plane"
+	@$(BIN)/python -m tools.build_go devcluster . $@ "control plane"
 
 build/bin/trimtab-%-worker: $(call sources,renderer) $(GO)
-	@$(BIN)/python tools/build_go.py renderer ./cmd/$*-worker $@ "$* worker"
+	@$(BIN)/python -m tools.build_go renderer ./cmd/$*-worker $@ "$* worker"
 
 $(WORKERS) $(DEVCLUSTER): | $(VENV)
 
 .tools/bin/staticcheck: tools/staticcheck/go.mod tools/staticcheck/go.sum $(GO) | $(VENV)
-	@$(BIN)/python tools/build_go.py tools/staticcheck honnef.co/go/tools/cmd/staticcheck $@ "staticcheck"
+	@$(BIN)/python -m tools.build_go tools/staticcheck honnef.co/go/tools/cmd/staticcheck $@ "staticcheck"
 
 # --- run --------------------------------------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ check: check-python check-go check-repository  ## format, lint, types, layers, v
 check-python: $(VENV)
 	$(BIN)/ruff format --check src tests bench tools
 	$(BIN)/ruff check src tests bench tools
-	MYPYPATH=tools $(BIN)/mypy src tests bench tools
+	$(BIN)/mypy src tests bench tools
 	$(BIN)/lint-imports
 
 check-go: setup .tools/bin/staticcheck
@@ -99,7 +99,7 @@ check-go: setup .tools/bin/staticcheck
 	@set -e; for module in $(MODULES); do echo "staticcheck $$module"; (cd $$module && ../.tools/bin/staticcheck ./...); done
 
 check-repository: $(VENV)
-	$(BIN)/python tools/check_repository.py
+	$(BIN)/python -m tools.check_repository
 
 format: setup  ## rewrite what ruff and gofmt would
 	$(BIN)/ruff format

@@ -1,4 +1,4 @@
-"""Builds one Go program with a progress bar: `build_go.py MODULE PACKAGE OUTPUT LABEL`. Standard library only.
+"""Builds one Go program with a progress bar: `python -m tools.build_go MODULE PACKAGE OUTPUT LABEL`. Standard library only.
 
 One build at a time on a machine: a cold compile of the control plane fills two cores and two gigabytes by itself.
 The output is replaced whole, so a running program keeps the file that it has open.
@@ -13,7 +13,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from progress import CommandError, Step, run
+from tools.progress import CommandError, Step, run
 
 ROOT = Path(__file__).resolve().parent.parent
 GO = ROOT / ".tools/bin/go"

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import json
 import signal
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 import pytest
@@ -40,6 +42,23 @@ async def test_webhooks_are_counted_by_provider_and_outcome() -> None:
         status, text = await face.get("/metrics")
         assert status == 200
         assert 'trimtab_webhooks_total{outcome="accepted",provider="gitea"}' in text
+
+
+async def test_answers_are_dated() -> None:
+    """RFC 9110, section 6.6.1: a server with a clock says when it answered."""
+    async with running() as face, face.client.get("/healthz") as answer:
+        age = datetime.now(UTC) - parsedate_to_datetime(answer.headers["Date"])
+        assert timedelta(0) <= age < timedelta(seconds=30)
+
+
+async def test_a_server_at_rest_does_nothing() -> None:
+    """No timer runs when nobody asks: the controller's idle cost is its own."""
+    async with running() as face:
+        await face.get("/healthz")
+        await face.client.close()
+        await asyncio.sleep(0.2)
+        loop = asyncio.get_running_loop()
+        assert len([timer for timer in vars(loop)["_scheduled"] if not timer.cancelled()]) == 0
 
 
 async def test_only_post_brings_a_webhook() -> None:

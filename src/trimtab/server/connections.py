@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Any, Protocol
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -59,7 +60,8 @@ class PunctualProtocol(H11Protocol):
         self._await_request()
 
     def handle_events(self) -> None:
-        """Bytes came: with a whole head the debt is paid."""
+        """Bytes came: with a whole head the debt is paid. Answers carry the date of now (RFC 9110, section 6.6.1)."""
+        self.server_state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         super().handle_events()
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete:

@@ -22,10 +22,25 @@ from trimtab.server.connections import Waiting, protocol
 
 
 class _Server(uvicorn.Server):
+    """uvicorn less its signal handlers and its tick of ten a second: at rest nothing runs."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._over = asyncio.Event()
+
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         """Leave the signals to the program."""
         yield
+
+    async def main_loop(self) -> None:
+        """Wait for the end; what the tick did, a date for each answer, `PunctualProtocol` does when there is one."""
+        await self._over.wait()
+
+    def stop(self) -> None:
+        """Accept nothing more, let answers under way finish, and end."""
+        self.should_exit = True
+        self._over.set()
 
 
 def serve(app: ASGIApp, *, host: str, port: int, group: asyncio.TaskGroup, grace: float = 5.0, waiting: Waiting | None = None) -> int:
@@ -51,7 +66,7 @@ async def run(app: ASGIApp, listener: socket.socket, *, grace: float, waiting: W
     try:
         await asyncio.shield(serving)
     finally:
-        server.should_exit = True
+        server.stop()
         await serving
 
 
@@ -66,5 +81,6 @@ def _configuration(app: ASGIApp, *, grace: float, waiting: Waiting) -> uvicorn.C
         access_log=False,
         proxy_headers=False,  # the remote is who connected; a header can be anyone's word
         server_header=False,
+        date_header=False,  # it would need the tick
         timeout_graceful_shutdown=max(1, round(grace)),
     )
