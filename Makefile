@@ -10,6 +10,7 @@ BIN := .venv/bin
 GO := $(CURDIR)/.tools/bin/go
 VENV := .venv/.ready
 MODULES := renderer devcluster
+SOURCES := src tests tools $(if $(wildcard bench/*.py),bench)
 WORKERS := build/bin/trimtab-render-worker build/bin/trimtab-decrypt-worker
 DEVCLUSTER := build/bin/devcluster
 
@@ -88,9 +89,9 @@ test-python: build  ## every Python test; the report is build/test-report.xml
 check: check-python check-go check-repository  ## format, lint, types, layers, vet, staticcheck, the house rules
 
 check-python: $(VENV)
-	$(BIN)/ruff format --check src tests bench tools
-	$(BIN)/ruff check src tests bench tools
-	$(BIN)/mypy src tests bench tools
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 
 check-go: setup .tools/bin/staticcheck

