@@ -80,9 +80,19 @@ class Applications:
         await self._watch(memory, wanted)
         planned = await off_loop(len(wanted.desired), self._plan, application, memory, wanted, trees)
         if not planned.plan.equal and outcome.must_not_act(application, memory, planned.plan):
+            await self._defend(application, memory, wanted, trees)
+            memory.plan = planned.plan
             return await outcome.waiting(self._world, application, memory, planned, trees)
         carried = await self._act(application, memory, wanted, planned, trees)
         return await outcome.conclude(self._world, application, memory, planned, carried, trees)
+
+    async def _defend(self, application: Application, memory: Memory, wanted: KeptSet, trees: Mapping[str, Tree]) -> None:
+        """While a plan waits for a person, what is in force is still kept as it is to be."""
+        if not memory.current.key or memory.current.key == wanted.key:
+            return
+        drift = self._plan(application, memory, memory.current, trees)
+        if not drift.plan.equal and not drift.plan.refusals and all(a.verb != "delete" for a in drift.plan.actions):
+            await self._act(application, memory, memory.current, drift, trees)
 
     async def _wanted(self, application: Application, memory: Memory) -> tuple[KeptSet, dict[str, Tree]]:
         """What is to be live. When the newest revision cannot be read or rendered, what is in force stays in force, and is defended."""
