@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup build demo fast test test-go test-python check check-python check-go check-repository bench format lock clean
+.PHONY: help setup build bytecode demo fast test test-go test-python check check-python check-go check-repository bench format lock clean
 
 BIN := .venv/bin
 GO := $(CURDIR)/.tools/bin/go
@@ -39,8 +39,12 @@ $(GO): requirements/go.txt requirements/bootstrap.txt tools/bootstrap.py
 
 # --- the Go programs --------------------------------------------------------------------------------------------------
 
-build: setup $(WORKERS) $(DEVCLUSTER)  ## the render workers and the control plane (the first time takes about 5 minutes on 2 cores)
+build: setup bytecode $(WORKERS) $(DEVCLUSTER)  ## the render workers and the control plane (the first time takes about 5 minutes on 2 cores)
 	@:
+
+# A command's cold start is its imports; where the environment forbids writing bytecode, each start would compile them again.
+bytecode: $(VENV)
+	@$(BIN)/python -m compileall -q src
 
 build/bin/devcluster: $(call sources,devcluster) $(GO)
 	@$(BIN)/python -m tools.build_go devcluster . $@ "control plane"
@@ -65,7 +69,7 @@ ifneq ($(filter-out 0,$(TOUR)),)
 DEMO += --tour
 endif
 
-demo: setup $(WORKERS) $(DEMO_CLUSTER)  ## a cluster follows a Git repository; TOUR=1 shows it by itself, KUBECONFIG=… takes your cluster
+demo: setup bytecode $(WORKERS) $(DEMO_CLUSTER)  ## a cluster follows a Git repository; TOUR=1 shows it by itself, KUBECONFIG=… takes your cluster
 	@$(BIN)/trimtab demo $(DEMO) $(ARGS)
 
 bench: build  ## measure against the floor of this machine; ONLY=S3,S8 and QUICK=1 narrow it, FULL=1 widens it

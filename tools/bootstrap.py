@@ -100,7 +100,7 @@ def make_venv() -> None:
     with Step("preparing", ".venv") as step:
         if not (VENV / "bin/python").exists():
             new_environment(VENV)
-        install(VENV, "--require-hashes", "-r", ROOT / "requirements/dev.txt")
+        install(VENV, "--compile-bytecode", "--require-hashes", "-r", ROOT / "requirements/dev.txt")
         step.subject = ".venv, with trimtab in it"
         install(VENV, "--no-deps", "--no-build-isolation", "--editable", ROOT)
 
