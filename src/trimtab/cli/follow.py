@@ -8,6 +8,7 @@ the change. Nothing is polled.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -33,11 +34,13 @@ class Signal:
     def __init__(self) -> None:
         self._waiting: list[tuple[Question, asyncio.Future[float]]] = []
         self._error: ApiError | None = None
+        self._rung = 0
         self.changed_at = time.time()
         """Seconds since the epoch."""
 
     def ring(self) -> None:
         """Something has changed."""
+        self._rung += 1
         self.changed_at = time.time()
         still = []
         for question, answer in self._waiting:
@@ -67,6 +70,12 @@ class Signal:
         else:
             self._waiting.append((question, answer))
         return answer
+
+    async def next_change(self, seconds: float | None) -> None:
+        """Until the next change, or for so many seconds."""
+        before = self._rung
+        with contextlib.suppress(TimeoutError):
+            await self.until(lambda: self._rung != before, seconds=seconds)
 
     async def until(self, question: Question, *, seconds: float | None = None) -> float:
         """Wait until it holds; the moment. Raises TimeoutError after so many seconds."""
@@ -110,6 +119,10 @@ class Follower:
         """Returns when both kinds are there and followed. Raises an ApiError when they cannot be read."""
         for resource, store in ((APPLICATIONS, self._applications), (REPOSITORIES, self._repositories)):
             await self._follow(resource, store)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such an Application, readable or not."""
+        return f"{self._namespace}/{name}" in self._applications
 
     def application(self, name: str) -> Application | None:
         """The Application as it is now; None where there is none (or one that cannot be read)."""

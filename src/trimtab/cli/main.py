@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from cyclopts import App
 
@@ -14,27 +15,33 @@ COMMANDS = {
     "run": "The controller.",
     "crds": "Print the custom resource definitions, or apply them.",
     "render": "Print what a folder renders to.",
-    "plan": "Show what would change in a cluster.",
+    "plan": "Show what would change in a cluster if a folder were applied.",
     "apply": "Make a cluster equal to a folder, with no controller.",
-    "get": "Show the Applications: synced, healthy, at which revision.",
-    "tree": "Show an Application's objects and their children.",
-    "sync": "Ask the controller to look now.",
-    "wait": "Wait until Applications are ready.",
-    "approve": "Approve a plan that waits.",
-    "history": "Show the last deployments.",
-    "rollback": "Go back to an earlier version.",
-    "suspend": "Leave an Application alone for a while.",
-    "resume": "End a suspension or a rollback.",
-    "delete": "Delete an Application.",
-    "version": "Show the versions, and which controller leads.",
+    "completion": "Print the completion script of a shell, or install it.",
 }
 ALIASES = {"plan": "diff"}
+VERBOSE = frozenset({"-v", "--verbose"})
+"""Understood by every command: an error shows its detail and where it arose."""
 
-app = App(name="trimtab", help=trimtab.__doc__, version=trimtab.__version__)
-for _name in COMMANDS:
-    app.command(f"trimtab.cli.{_name}:{_name}", name=_name, alias=ALIASES.get(_name))
+app = App(
+    name="trimtab",
+    help=f"{trimtab.__doc__}\n\n-v after any command shows more of an error.",
+    version=trimtab.__version__,
+    help_format="plaintext",
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+for _name, _help in COMMANDS.items():
+    app.command(f"trimtab.cli.{_name}:{_name}", name=_name, alias=ALIASES.get(_name), help=_help)
 
 
 def main() -> None:
     """Run the command that was typed; an error of ours is one sentence and exit status 1."""
-    sys.exit(guarded(app, verbose="-v" in sys.argv))
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit status."""
+    own = arguments[:1] == ["run"]  # the controller has a `--verbose` of its own
+    tokens = [a for a in arguments if own or a not in VERBOSE]
+    return guarded(lambda: app(tokens, exit_on_error=False, print_error=False), verbose=not VERBOSE.isdisjoint(arguments))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ NAMESPACES_USED = ("podinfo", "podinfo-helm", "dashboards", "team")
 async def refuse_strangers(client: Client, namespace: str) -> None:
     """Raise RefusedError where a namespace that the demo uses is there already and no demo made it: what is in it belongs to somebody."""
     control = await _namespace(client, namespace)
+    while control is not None and control["metadata"].get("deletionTimestamp"):  # an earlier demo has just left
+        await asyncio.sleep(0.5)
+        control = await _namespace(client, namespace)
     if control is not None and MARK in (control["metadata"].get("labels") or {}):
         return
     for name in (namespace, *NAMESPACES_USED):
@@ -68,22 +72,26 @@ async def declare_applications(client: Client, namespace: str) -> None:
     await asyncio.gather(*applying)
 
 
-async def leave(client: Client, namespace: str, follower: Follower) -> None:
-    """Take away what the demo made, our kinds excepted: the controller deletes what its Applications made, then their namespace goes."""
+async def clear(client: Client, namespace: str, follower: Follower) -> None:
+    """Delete the Applications, with all that they made, and wait until they are gone: the controller does it."""
     names = [application.metadata.name for application in follower.applications()]
     await _delete(client, namespace, [(APPLICATIONS, name) for name in names])
     gone = follower.signal.expect(lambda: not follower.applications())
     await in_time(gone, 60.0, "The end of the demo's Applications")
+
+
+async def leave(client: Client, namespace: str, follower: Follower) -> None:
+    """Take away what the demo made, our kinds excepted: its Applications with what they made, then their namespace."""
+    await clear(client, namespace, follower)
     await objects.merge_patch(client, SECRETS, namespace, INSTALLATION, b'{"metadata":{"finalizers":null}}', manager=MANAGER)
     await _delete(client, namespace, [(REPOSITORIES, "fleet"), (NAMESPACES, namespace)])
 
 
 async def _delete(client: Client, namespace: str, wanted: Sequence[tuple[Any, str]]) -> None:
     for resource, name in wanted:
-        try:
-            await objects.delete(client, resource, namespace, name, uid="")
-        except NotFoundError:
-            continue
+        with suppress(NotFoundError):
+            uid = (await objects.get_json(client, resource, namespace, name))["metadata"]["uid"]
+            await objects.delete(client, resource, namespace, name, uid=uid)
 
 
 async def _namespace(client: Client, name: str) -> dict[str, Any] | None:

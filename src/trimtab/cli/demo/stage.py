@@ -139,6 +139,7 @@ async def _leave(wish: Wish, client: Client, follower: Follower, screen: Screen)
 
 async def declare(stage: Stage) -> float:
     """Declare Repository and Applications; the moment (seconds since the epoch) at which the Applications were declared."""
+    await prepare.clear(stage.client, stage.wish.namespace, stage.follower)  # what a demo that was killed left in a cluster that one has
     await prepare.declare_repository(stage.client, stage.wish.namespace, stage.url)
     fetched = stage.follower.signal.expect(lambda: _fetched(stage))
     await in_time(fetched, 30.0, f"The first fetch of {stage.url}")
