@@ -18,6 +18,17 @@ COMMANDS = {
     "plan": "Show what would change in a cluster if a folder were applied.",
     "apply": "Make a cluster equal to a folder, with no controller.",
     "completion": "Print the completion script of a shell, or install it.",
+    "get": "Show the Applications: synced, healthy, at which revision.",
+    "tree": "Show an Application's objects and their children.",
+    "sync": "Ask the controller to look now.",
+    "wait": "Wait until Applications are ready.",
+    "approve": "Approve a plan that waits.",
+    "history": "Show the last deployments.",
+    "rollback": "Go back to an earlier version.",
+    "suspend": "Leave an Application alone for a while.",
+    "resume": "End a suspension or a rollback.",
+    "delete": "Delete an Application.",
+    "version": "Show the versions, and which controller leads.",
 }
 ALIASES = {"plan": "diff"}
 VERBOSE = frozenset({"-v", "--verbose"})
