@@ -11,6 +11,8 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from cyclopts import CycloptsError
+
 from trimtab.core.errors import TrimtabError
 
 EQUAL, FAILED, DIFFERENT = 0, 1, 2
@@ -29,6 +31,9 @@ def guarded(command: Callable[[], object], *, verbose: bool) -> int:
         # Python would try to flush once more at its end, and complain: there is nobody to write to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
+    except CycloptsError as error:
+        print(f"✗ {_one_line(str(error))} See: trimtab --help", file=sys.stderr)
+        return FAILED
     except Exception as error:  # ruff: ignore[blind-except]  the last door: an unexpected error is a sentence, too
         tell(error, verbose=verbose)
         return FAILED
@@ -52,6 +57,12 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}."
     return f"Unexpected {type(error).__name__}: {error}. This is a fault of Trimtab; -v shows where, for a report."
+
+
+def _one_line(text: str) -> str:
+    """A message about the command line as one sentence."""
+    line = " ".join(text.split())
+    return line if line.endswith((".", "?", "!")) else f"{line}."
 
 
 def _single(error: BaseException) -> list[BaseException]:

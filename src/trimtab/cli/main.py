@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 import trimtab
 from trimtab.cli.errors import guarded
@@ -41,6 +41,7 @@ app = App(
     help_format="plaintext",
     result_action="return_value",
     suppress_keyboard_interrupt=False,
+    default_parameter=Parameter(show_default=lambda default: default or None),
 )
 for _name, _help in COMMANDS.items():
     app.command(f"trimtab.cli.{_name}:{_name}", name=_name, alias=ALIASES.get(_name), help=_help)
