@@ -105,6 +105,7 @@ check-go: setup .tools/bin/staticcheck
 
 check-repository: $(VENV)
 	$(BIN)/python -m tools.check_repository
+	$(BIN)/python -m tools.reference --check
 
 format: setup  ## rewrite what ruff and gofmt would
 	$(BIN)/ruff format

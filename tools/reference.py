@@ -22,7 +22,7 @@ from trimtab.api.schema import RULES, schema_of
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs/reference"
-COMMAND = ".venv/bin/python tools/reference.py"
+COMMAND = ".venv/bin/python -m tools.reference"
 
 KINDS: dict[str, type[msgspec.Struct]] = {"application": application.Application, "repository": repository.Repository}
 PARTS = {"spec", "status"}

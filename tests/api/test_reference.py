@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools import reference
 
+from tools import reference
 from trimtab.api.crds import definitions
 from trimtab.api.schema import RULES
 
@@ -21,7 +21,8 @@ def names(node: dict[str, Any]) -> Iterator[str]:
     for name, inner in node.get("properties", {}).items():
         yield name
         yield from names(inner)
-    yield from names(node.get("items", {}))
+    if "items" in node:
+        yield from names(node["items"])
 
 
 @pytest.mark.parametrize("kind", sorted(reference.KINDS))
@@ -57,6 +58,6 @@ def test_a_stale_page_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sys, "argv", ["reference.py", "--check"])
     reference.main()
     (tmp_path / "repository.md").write_text("old")
-    with pytest.raises(SystemExit, match=r"repository\.md .* Type:  \.venv/bin/python tools/reference\.py"):
+    with pytest.raises(SystemExit, match=r"repository\.md .* Type:  \.venv/bin/python -m tools\.reference"):
         reference.main()
     assert (tmp_path / "repository.md").read_text() == "old"
