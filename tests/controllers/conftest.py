@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.controllers.beside import CANARY, Beside
 from tests.support import cluster as support
 from tests.support.fleet import Fleet
 
@@ -29,3 +30,17 @@ async def fleet(devcluster: DevCluster, cluster: Client, tmp_path: Path) -> Asyn
         await fleet.stop()
     await server.stop()
     await support.drop_namespace(cluster, target)
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The canary in the environment of this process, before anything starts."""
+    monkeypatch.setenv("TRIMTAB_CANARY", CANARY)
+
+
+@pytest.fixture
+async def beside(environment: None, fleet: Fleet, capfd: pytest.CaptureFixture[str]) -> Beside:
+    """A healthy application, its pace measured before anything hostile came."""
+    made = Beside(fleet, capfd)
+    await made.begin()
+    return made

@@ -55,6 +55,23 @@ async def test_rollback_applies_the_last_good_version_again(fleet: Fleet) -> Non
     assert await _image(fleet) == "app:3"
 
 
+async def test_a_version_that_was_under_way_at_a_crash_is_still_judged(fleet: Fleet) -> None:
+    """Its deadline begins anew; it does not go unjudged."""
+    await _fail(fleet, "Hold")
+
+    async def begun() -> bool:
+        return await _image(fleet) == "app:2"
+
+    await fleet.until(begun)
+    await fleet.stop()
+    await fleet.start()
+
+    async def failed() -> bool:
+        return len((await fleet.status("a")).get("quarantined", [])) == 1
+
+    await fleet.until(failed, tell=lambda: fleet.status("a"))
+
+
 async def test_a_person_goes_back_and_forth(fleet: Fleet) -> None:
     """`rollback` holds an older commit until `resume`."""
     old = await fleet.push({"apps/a/d.yaml": deployment("d", image="app:1")})

@@ -24,6 +24,7 @@ from trimtab.controllers.own import Read, wished_otherwise
 from trimtab.controllers.repositories import Repositories, repositories_of
 from trimtab.controllers.requests import approved
 from trimtab.controllers.result import Done, Result, Retry, Stalled
+from trimtab.controllers.status import revision_of
 from trimtab.controllers.world import World
 from trimtab.core.errors import TrimtabError, UnavailableError
 from trimtab.core.slices import off_loop
@@ -138,6 +139,7 @@ class Applications:
         if memory is None:
             owner = Owner(self._world.installation.id, application.metadata.namespace, application.metadata.name)
             memory = self._memories[key] = Memory.of(application, owner, self._kept.pop(owner.full, None))
+            memory.since = memory.started = self._world.clock.monotonic()
             self._index(memory)
             for rested in memory.current.rested:
                 where = f"{application.metadata.namespace}/{rested.repository}"
@@ -228,7 +230,7 @@ class Applications:
             memory.inventory,
             self._world.watches.seen(versions),
             previous=lambda: {d.key: d for d in memory.current.desired},
-            revision=outcome.revision_of(trees),
+            revision=revision_of(trees),
             lost=outcome.lost_capabilities(memory.current, wanted),
             approved=approved(application.metadata),
         )

@@ -57,4 +57,5 @@ class Memory(Struct):
             return cls(owner, application.status, application.status, settled=True)
         inventory = {e.key: e for e in state.inventory}
         status = application.status
-        return cls(owner, status, status, inventory, current=state.current, good=state.good, kept=True)
+        judged = bool(status.history) and status.history[0].render_key == state.current.key and status.history[0].outcome != "Progressing"
+        return cls(owner, status, status, inventory, current=state.current, good=state.good, kept=True, awaited=not judged)

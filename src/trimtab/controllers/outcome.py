@@ -5,25 +5,23 @@ Writes are few by design: a version that becomes healthy within a second costs o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
-from msgspec import Struct
 
-from trimtab.api.application import Application, Counts, HistoryEntry, PlanStatus, SyncedSource
-from trimtab.api.meta import Condition, seconds, set_condition
+from trimtab.api.application import Application
+from trimtab.api.meta import seconds
 from trimtab.controllers.choice import quarantine
 from trimtab.controllers.memory import Memory
-from trimtab.controllers.own import APPLICATIONS, Read, reference, write_status
+from trimtab.controllers.own import APPLICATIONS, Read, reference
 from trimtab.controllers.requests import approved
 from trimtab.controllers.result import Done, Result, Retry, Stalled
+from trimtab.controllers.status import Said, revision_of, say, tell_event
 from trimtab.controllers.verdict import Verdict, verdict
 from trimtab.controllers.world import World
-from trimtab.core import metrics
-from trimtab.core.clock import parse_rfc3339, rfc3339
+from trimtab.core.clock import parse_rfc3339
 from trimtab.core.errors import InputError, TrimtabError, UnavailableError
-from trimtab.plan.inventory import digest_of
 from trimtab.plan.model import Plan
 from trimtab.sync.carry import Carried
 from trimtab.sync.evidence import explain
@@ -33,18 +31,6 @@ from trimtab.sync.state import KeptSet
 
 PATIENCE = 1.0
 """Seconds in which a change may become healthy before an intermediate status is written."""
-HISTORY = 10
-
-
-class Said(Struct, frozen=True):
-    """What a status is to say; the rest of it follows from the memory."""
-
-    synced: str
-    health: str
-    message: str = ""
-    reason: str = ""
-    stalled: bool = False
-    reconciling: bool = False
 
 
 def begin(world: World, memory: Memory, wanted: KeptSet) -> None:
@@ -70,7 +56,7 @@ async def conclude(
     if memory.awaited:
         return await _await_health(world, application, memory, planned, judged, trees)
     said = Said(_synced(planned.plan, memory), judged.health, _message(planned.plan, memory, judged))
-    await _say(world, application, memory, said, judged, trees)
+    await say(world, application, memory, said, judged, trees)
     return _again(memory)
 
 
@@ -83,7 +69,7 @@ async def _await_health(
     if judged.health in {"Healthy", "Suspended"}:
         memory.awaited = False
         said = Said(_synced(planned.plan, memory), judged.health, _message(planned.plan, memory, judged))
-        await _say(world, application, memory, said, judged, trees, outcome="Healthy")
+        await say(world, application, memory, said, judged, trees, outcome="Healthy")
         return _again(memory)
     if now >= until:
         return await _give_up(world, application, memory, judged, trees)
@@ -91,7 +77,7 @@ async def _await_health(
         return Done(again_after=memory.started + PATIENCE - now)
     judged = await _explained(world, memory, judged)
     said = Said("Equal", judged.health, judged.message, reason="Progressing", reconciling=True)
-    await _say(world, application, memory, said, judged, trees, outcome="Progressing")
+    await say(world, application, memory, said, judged, trees, outcome="Progressing")
     return Done(again_after=until - now)
 
 
@@ -112,16 +98,16 @@ async def _give_up(world: World, application: Application, memory: Memory, judge
     quarantine(memory, failed.key)
     text = f"{revision_of(trees) or failed.key[:7]} did not become healthy within {application.spec.health.timeout}: {judged.message}"
     memory.held, memory.failure = failed.key, text
-    _event(world, application, "Warning", "HealthFailed", text)
+    tell_event(world, application, "Warning", "HealthFailed", text)
     if application.spec.sync.on_failure == "Rollback" and memory.good is not None:
-        await _say(world, application, memory, Said("RolledBack", judged.health, text, "HealthFailed"), judged, trees, outcome="RolledBack")
+        await say(world, application, memory, Said("RolledBack", judged.health, text, "HealthFailed"), judged, trees, outcome="RolledBack")
         memory.current = memory.good
         memory.good = None
         memory.awaited = True
         memory.started = memory.since = world.clock.monotonic()
         world.application_queue.add(application.key)
         return Done()
-    await _say(world, application, memory, Said("Failed", judged.health, text, "HealthFailed"), judged, trees, outcome="Failed")
+    await say(world, application, memory, Said("Failed", judged.health, text, "HealthFailed"), judged, trees, outcome="Failed")
     return Done()
 
 
@@ -133,7 +119,7 @@ async def _refused_writes(
     more = f" ({len(errors) - 1} more objects failed)" if len(errors) > 1 else ""
     transient = next((e for e in errors if isinstance(e, UnavailableError)), None)
     said = Said("Failed", judged.health, f"{errors[0]}{more}", errors[0].reason, stalled=transient is None)
-    await _say(world, application, memory, said, judged, trees)
+    await say(world, application, memory, said, judged, trees)
     return Retry(transient or errors[0], at_least=transient.retry_after or 0.0 if transient is not None else 30.0)
 
 
@@ -147,7 +133,7 @@ async def waiting(world: World, application: Application, memory: Memory, planne
         said = Said("Refused", judged.health, f"{plan.refusals[0].text} {way_out}", plan.refusals[0].rule)
     else:
         said = Said("Waiting", judged.health, f"{_count(plan)} wait for approval. {way_out}", "ManualMode")
-    await _say(world, application, memory, said, judged, trees)
+    await say(world, application, memory, said, judged, trees)
     return Done()
 
 
@@ -159,7 +145,7 @@ async def suspended(world: World, application: Application, memory: Memory) -> R
     reason = f": {lease.reason}" if lease is not None and lease.reason else ""
     text = f"Suspended{by}{reason}" + (f", until {until}." if until else ".")
     judged = Verdict(memory.status.health or "Unknown", len(memory.inventory), memory.status.counts.healthy)
-    await _say(world, application, memory, Said("Suspended", judged.health, text, "Suspended"), judged, {})
+    await say(world, application, memory, Said("Suspended", judged.health, text, "Suspended"), judged, {})
     return Done(again_after=max(1.0, (parse_rfc3339(until) - world.clock.now()).total_seconds()) if until else None)
 
 
@@ -168,7 +154,7 @@ async def failed(world: World, application: Application, memory: Memory, error: 
     judged = Verdict(memory.status.health or "Unknown", memory.status.counts.objects, memory.status.counts.healthy)
     synced = "Waiting" if isinstance(error, UnavailableError) and not memory.current.key else "Failed"
     said = Said(synced, judged.health, str(error), error.reason, stalled=isinstance(error, InputError))
-    await _say(world, application, memory, said, judged, {})
+    await say(world, application, memory, said, judged, {})
     return result
 
 
@@ -201,11 +187,6 @@ def lost_capabilities(before: KeptSet, after: KeptSet) -> list[str]:
     """The kinds that the cluster had when the set in force was rendered, and no longer has."""
     had = {name for r in before.rested for _, name, answer in r.capabilities if answer == "true"}
     return sorted({name for r in after.rested for _, name, answer in r.capabilities if answer == "false" and name in had})
-
-
-def revision_of(trees: Mapping[str, Tree]) -> str:
-    """`main@6f1c2e9`; of several repositories the first, and the others after a plus."""
-    return " + ".join(f"{t.name}@{t.commit[:7]}" for t in trees.values())
 
 
 def _synced(plan: Plan, memory: Memory) -> str:
@@ -243,106 +224,3 @@ def _again(memory: Memory) -> Result:
 def _count(plan: Plan) -> str:
     number = sum(a.verb != "keep" for a in plan.actions)
     return "1 change" if number == 1 else f"{number} changes"
-
-
-async def _say(
-    world: World,
-    application: Application,
-    memory: Memory,
-    said: Said,
-    judged: Verdict,
-    trees: Mapping[str, Tree],
-    *,
-    outcome: str = "",
-) -> None:
-    """The one door: work out the whole status, and write it if it differs from the last."""
-    old = memory.status
-    now = rfc3339(world.clock.now())
-    changed = memory.current.key != old.render_key or bool(outcome)
-    new = msgspec.structs.replace(
-        old,
-        observed_generation=application.metadata.generation,
-        synced=said.synced,
-        health=judged.health,
-        message=said.message[:1024],
-        sources=_sources(application, trees) if changed and trees else old.sources,
-        render_key=memory.current.key,
-        inventory_digest=digest_of(memory.inventory.values()),
-        plan=_plan_status(memory.plan, said),
-        counts=Counts(
-            judged.objects, judged.healthy, sum(n.text.startswith("differs:") for n in memory.plan.notices) if memory.plan else 0
-        ),
-        history=_history(memory, trees, outcome, now) if outcome else old.history,
-        conditions=_conditions(old.conditions, said, application.metadata.generation, now),
-    )
-    memory.status = new
-    if new == memory.written:
-        return
-    _tell(world, application, memory.written.health, memory.written.synced, said)
-    await write_status(world.client, APPLICATIONS, application.metadata, new)
-    metrics.APPLICATIONS.labels(memory.written.synced, memory.written.health).dec()
-    metrics.APPLICATIONS.labels(new.synced, new.health).inc()
-    memory.written = new
-
-
-def _tell(world: World, application: Application, health: str, synced: str, said: Said) -> None:
-    """Events on failure and on change of health only."""
-    if said.synced in {"Failed", "Refused", "RolledBack"} and synced != said.synced:
-        _event(world, application, "Warning", said.reason or said.synced, said.message)
-    elif said.health != health and said.health in {"Healthy", "Degraded"} and health:
-        _event(
-            world, application, "Normal" if said.health == "Healthy" else "Warning", said.health, said.message or "All objects are healthy."
-        )
-
-
-def _event(world: World, application: Application, kind: str, reason: str, message: str) -> None:
-    world.events.record(reference(APPLICATIONS, application.metadata), type=kind, reason=reason, message=message)  # type: ignore[arg-type]
-
-
-def _sources(application: Application, trees: Mapping[str, Tree]) -> list[SyncedSource]:
-    return [
-        SyncedSource(s.repository_ref.name, trees[s.repository_ref.name].name, trees[s.repository_ref.name].commit, s.path)
-        for s in application.spec.sources
-        if s.repository_ref.name in trees
-    ]
-
-
-def _plan_status(plan: Plan | None, said: Said) -> PlanStatus:
-    if plan is None:
-        return PlanStatus()
-    open_ = said.synced in {"Refused", "Waiting"}
-    verbs = [a.verb for a in plan.actions] if open_ else []
-    return PlanStatus(
-        digest=plan.digest if open_ else "",
-        create=verbs.count("create"),
-        change=sum(v in {"patch", "replace", "adopt"} for v in verbs),
-        delete=verbs.count("delete"),
-        refused=plan.refusals[0].rule if plan.refusals else "",
-    )
-
-
-def _history(memory: Memory, trees: Mapping[str, Tree], outcome: str, now: str) -> list[HistoryEntry]:
-    """The last deployments, newest first; the one that is under way is updated in place."""
-    history = memory.status.history
-    first = next(iter(trees.values()), None)
-    open_ = bool(history) and history[0].render_key == memory.current.key and history[0].outcome == "Progressing"
-    entry = HistoryEntry(
-        time=history[0].time if open_ else now,
-        revision=revision_of(trees),
-        commit=memory.status.pinned or (first.commit if first is not None else ""),
-        render_key=memory.current.key,
-        plan=memory.plan.digest if memory.plan is not None and not open_ else history[0].plan if open_ else "",
-        outcome=outcome,
-        by="trimtab",
-    )
-    return [entry, *(history[1:] if open_ else history)][:HISTORY]
-
-
-def _conditions(old: Sequence[Condition], said: Said, generation: int, now: str) -> list[Condition]:
-    ready = said.synced == "Equal" and said.health in {"Healthy", "Suspended"} and not said.reconciling
-    reason = said.reason or said.synced
-    conditions = list(old)
-    for kind, true in (("Ready", ready), ("Reconciling", said.reconciling), ("Stalled", said.stalled)):
-        condition = Condition(kind, "True" if true else "False", reason, said.message, "", generation)
-        conditions = set_condition(conditions, condition, now)
-    return conditions
