@@ -11,16 +11,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from trimtab.api.meta import seconds as to_seconds
 from trimtab.cli.errors import EQUAL, FAILED, tell
 from trimtab.cli.output import paint_for, remark
 from trimtab.cli.plan import checked_plan, shown, tell_problems
-from trimtab.cli.render import limit
 from trimtab.cli.source import SourceFlags
 from trimtab.cli.target import ClusterFlags, Target, target
 from trimtab.core.errors import RefusedError
 from trimtab.plan.model import Plan
 from trimtab.sync.carry import Carried
-from trimtab.sync.direct import Patience, carry, establish
+from trimtab.sync.direct import Patience, carry, establish, is_kept
 
 SHORTEST = 7
 """Digits of a plan's digest that approve it, at least."""
@@ -40,13 +40,16 @@ def apply(
     """Make a cluster equal to a folder, with no controller: apply what differs, delete what was applied before and is gone from it."""
     if approve and len(approve) < SHORTEST:
         raise RefusedError(f"--approve takes at least {SHORTEST} digits of a plan's digest.")
-    return asyncio.run(_apply(path, source, cluster, approve, limit(timeout) if wait else 0.0, limit(render_timeout), asks=not yes))
+    return asyncio.run(
+        _apply(path, source, cluster, approve, to_seconds(timeout) if wait else 0.0, to_seconds(render_timeout), asks=not yes)
+    )
 
 
 async def _apply(
     path: Path, source: SourceFlags, cluster: ClusterFlags, approve: str, patience: float, seconds: float, *, asks: bool
 ) -> int:
     async with target(path, source, cluster, seconds=seconds, approved=approve) as found:
+        _must_be_ours(found)
         plan = found.planned.plan
         started = time.monotonic()
         if plan.refusals:
@@ -56,6 +59,16 @@ async def _apply(
         carried, waited = await _carry(found, patience)
         print(_summary(plan, carried, waited, time.monotonic() - started))
         return tell_problems(found) or _verdict(carried, waited)
+
+
+def _must_be_ours(found: Target) -> None:
+    """What a controller serves is not written past it: the two would undo each other."""
+    served = found.served
+    if served is not None and served.spec.suspend is None:
+        name = served.metadata.name
+        raise RefusedError(
+            f"Application {served.key} is served by a controller.", remedy=f"Push to its repository, or:  trimtab suspend {name}"
+        )
 
 
 async def _agreed(found: Target, path: Path) -> bool:
@@ -69,12 +82,12 @@ async def _carry(found: Target, seconds: float) -> tuple[Carried, Patience]:
     """Carry the plan out and wait for health; a plan without an action keeps at most what it rests on."""
     owner, planned = found.situation.owner, found.planned
     versions = {d.key: d.api_version for d in planned.desired.values()}
-    patience = Patience(found.client, found.discovery, versions, clock=found.clock, seconds=seconds or limit("5m"), tell=remark)
-    if planned.desired or found.situation.inventory:
+    patience = Patience(found.client, found.discovery, versions, clock=found.clock, seconds=seconds or to_seconds("5m"), tell=remark)
+    if is_kept(found.situation, found.wanted, planned):
+        carried = Carried((), found.situation.inventory, complete=True)
+    else:
         await establish(found.client, owner.namespace, found.installation, planned.desired)
         carried = await carry(found.client, found.discovery, found.situation, found.wanted, planned, patience.ready)
-    else:
-        carried = Carried((), {}, complete=True)
     if seconds and carried.complete and not carried.failures:
         await patience.ready([key for key in carried.inventory if key in versions])
     return carried, patience

@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 import msgspec
 from cyclopts import Parameter
 
+from trimtab.api.meta import seconds as to_seconds
 from trimtab.cli import manifests
 from trimtab.cli.errors import DIFFERENT, EQUAL, FAILED
 from trimtab.cli.output import paint_for, width
-from trimtab.cli.render import limit
 from trimtab.cli.source import SourceFlags
 from trimtab.cli.target import CLUSTER, ClusterFlags, Target, target
 from trimtab.plan.markdown import markdown
@@ -40,7 +40,7 @@ def plan(
     timeout: Annotated[str, Parameter(help="How long rendering may take.")] = "10s",
 ) -> int:
     """Show what would change in a cluster. Exit status 0: equal; 1: an error; 2: different."""
-    return asyncio.run(_plan(path, source, cluster, application, grade == "checked", output, limit(timeout)))
+    return asyncio.run(_plan(path, source, cluster, application, grade == "checked", output, to_seconds(timeout)))
 
 
 async def _plan(

@@ -44,17 +44,9 @@ def render(
 async def _render(path: Path, flags: SourceFlags, timeout: str) -> Bare:
     clock, plain = SystemClock(), plain_cluster()
     folder = folder_of(path, flags)
-    async with GivenPool(find_worker(), clock=clock, given=given_parameters(flags), seconds=limit(timeout)) as pool:
+    async with GivenPool(find_worker(), clock=clock, given=given_parameters(flags), seconds=seconds(timeout)) as pool:
         capabilities = plain.capabilities(flags.kube_version, flags.api_versions)
         return await render_bare(folder, flags.namespace or "default", pool, capabilities, clock=clock)
-
-
-def limit(duration: str) -> float:
-    """The seconds of a duration flag. Raises InputError."""
-    try:
-        return seconds(duration)
-    except ValueError as error:
-        raise InputError(f"A duration is written as 90s, 5m or 1h30m, found {duration!r}.") from error
 
 
 def _remark(bare: Bare, *, include_hooks: bool) -> None:

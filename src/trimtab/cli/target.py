@@ -62,6 +62,8 @@ class Target(Struct, frozen=True):
     installation: Installation
     is_installed: bool
     """Whether the installation is in the cluster already."""
+    served: Application | None
+    """The Application that is the owner already, if there is one."""
     situation: Situation
     wanted: KeptSet
     planned: Planned
@@ -75,6 +77,8 @@ class Wish(Struct, frozen=True):
     spec: ApplicationSpec
     noted: str = ""
     """The inventory's digest in the Application's status."""
+    served: Application | None = None
+    """The Application that is the owner already, if there is one."""
 
 
 @asynccontextmanager
@@ -93,7 +97,7 @@ async def target(
         if application:
             wish = await _application(client, application, flags.namespace or CONTROL, folder)
         else:
-            wish = _folder(flags.namespace or connection.namespace, folder, create_namespace=cluster.create_namespace)
+            wish = await _folder(client, flags.namespace or connection.namespace, folder, create_namespace=cluster.create_namespace)
         found = await find(client, wish.namespace)
         installation = found or Installation(os.urandom(4).hex(), os.urandom(32))
         setting = setting_for(discovery, pool, await pool.ready(), installation.seed, clock)
@@ -104,13 +108,18 @@ async def target(
         situation = await situate(client, discovery, owner, noted=wish.noted)
         lost = lost_capabilities(situation.state.current, wanted)
         planned = plan_for(situation, wish.spec, wanted, lost=lost, approved=approved)
-        yield Target(client, discovery, clock, installation, found is not None, situation, wanted, planned)
+        yield Target(client, discovery, clock, installation, found is not None, wish.served, situation, wanted, planned)
 
 
-def _folder(namespace: str, folder: Folder, *, create_namespace: bool) -> Wish:
-    """The folder as an application of its own."""
+async def _folder(client: Client, namespace: str, folder: Folder, *, create_namespace: bool) -> Wish:
+    """The folder as an application of its own. Where an Application is called alike, the two are one owner."""
+    try:
+        served = decode(Application, await objects.get(client, APPLICATIONS, namespace, folder.name))
+    except NotFoundError:
+        served = None
     destination = Destination(namespace=namespace, create_namespace=create_namespace)
-    return Wish(namespace, folder.name, ApplicationSpec(sources=[folder.source], destination=destination))
+    spec = ApplicationSpec(sources=[folder.source], destination=destination)
+    return Wish(namespace, folder.name, spec, served.status.inventory_digest if served is not None else "", served)
 
 
 async def _application(client: Client, named: str, default: str, folder: Folder) -> Wish:
@@ -121,7 +130,7 @@ async def _application(client: Client, named: str, default: str, folder: Folder)
         found = decode(Application, await objects.get(client, APPLICATIONS, namespace, name))
     except NotFoundError as error:
         raise InputError(f"There is no Application {namespace}/{name}.", remedy="Name it as NAMESPACE/NAME.") from error
-    return Wish(namespace, name, _with_folder(found, folder), found.status.inventory_digest)
+    return Wish(namespace, name, _with_folder(found, folder), found.status.inventory_digest, found)
 
 
 def _with_folder(application: Application, folder: Folder) -> ApplicationSpec:

@@ -62,6 +62,13 @@ async def _make_namespace(client: Client, name: str) -> None:
         return
 
 
+def is_kept(situation: Situation, wanted: KeptSet, planned: Planned) -> bool:
+    """Whether nothing is to be done, and what is kept says so already."""
+    state, kept = situation.state, {entry.key: entry for entry in situation.state.inventory}
+    same = wanted.key == state.current.key and situation.inventory == kept and not planned.forgotten
+    return planned.plan.equal and (same or not (wanted.desired or kept))
+
+
 async def carry(client: Client, discovery: Discovery, situation: Situation, wanted: KeptSet, planned: Planned, ready: Awaiting) -> Carried:
     """Carry a plan out and keep what came of it, as the controller does."""
     owner, state, keeper = situation.owner, situation.state, Keeper(client, situation.owner.namespace)

@@ -6,6 +6,7 @@ render, so that everything above and below stays as it is in the controller.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import starmap
 from pathlib import Path
@@ -22,6 +23,7 @@ from trimtab.git.local import LocalTree
 from trimtab.plan.complete import HOOKS, Completed, Completion, Printed, complete
 from trimtab.plan.order import stages
 from trimtab.plan.owner import Owner
+from trimtab.render.errors import RenderFailedError
 from trimtab.render.objects import ObjectSource
 from trimtab.render.pool import Pool
 from trimtab.render.process import ProcessLimits
@@ -32,6 +34,11 @@ from trimtab.sync.produce import Tree
 
 REPOSITORY = "(folder)"
 """Stands where a Repository's name would; no Repository can be called so, so a controller never takes one for the other."""
+
+FLAGS = (("naming it in spec.sources[].kind", "--kind"), ("set helm.releaseName", "give --name"))
+"""What the renderer calls by a field's name, and how it is said on a command line."""
+_NAME = 53
+"""Characters of a Helm release's name, at most."""
 
 
 class GivenPool(Pool):
@@ -44,7 +51,12 @@ class GivenPool(Pool):
     async def render(self, request: RenderRequest, objects: ObjectSource, *, who: str) -> Rendered:
         """As any pool."""
         parameters = {**request.parameters, **self._given}
-        return await super().render(msgspec.structs.replace(request, parameters=parameters), objects, who=who)
+        try:
+            return await super().render(msgspec.structs.replace(request, parameters=parameters), objects, who=who)
+        except RenderFailedError as error:
+            for field, flag in FLAGS:
+                error.sentence = error.sentence.replace(field, flag)
+            raise
 
 
 class Folder(Struct, frozen=True):
@@ -63,7 +75,12 @@ class Folder(Struct, frozen=True):
 def open_folder(path: Path, name: str, **source: Any) -> Folder:
     """The folder at `path`. Raises InputError when there is none; `source` are the other fields of the api's Source."""
     tree = LocalTree(path)
-    return Folder(tree, Source(RepositoryRef(name=REPOSITORY), path=tree.path, **source), name or path.resolve().name)
+    return Folder(tree, Source(RepositoryRef(name=REPOSITORY), path=tree.path, **source), name or _named(path.resolve().name))
+
+
+def _named(folder: str) -> str:
+    """A folder's name as an application's: lower-case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", folder.lower())[:_NAME].strip("-") or "application"
 
 
 class Bare(Struct, frozen=True):
