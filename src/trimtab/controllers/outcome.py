@@ -29,8 +29,10 @@ from trimtab.sync.planning import Planned
 from trimtab.sync.produce import Tree
 from trimtab.sync.state import KeptSet
 
-PATIENCE = 1.0
-"""Seconds in which a change may become healthy before an intermediate status is written."""
+PATIENCE = 3.0
+"""Seconds in which a change may become healthy before an intermediate status is written: most do, and cost one status."""
+CURIOSITY = 10.0
+"""Seconds after which an intermediate status also tells the deepest cause, which takes a few requests."""
 
 
 def begin(world: World, memory: Memory, wanted: KeptSet) -> None:
@@ -73,12 +75,14 @@ async def _await_health(
         return _again(memory)
     if now >= until:
         return await _give_up(world, application, memory, judged, trees)
-    if now - memory.started < PATIENCE:
-        return Done(again_after=memory.started + PATIENCE - now)
-    judged = await _explained(world, memory, judged)
+    waited = now - memory.started
+    if waited < PATIENCE:
+        return Done(again_after=min(until - now, PATIENCE - waited))
+    if waited >= CURIOSITY:
+        judged = await _explained(world, memory, judged)
     said = Said("Equal", judged.health, judged.message, reason="Progressing", reconciling=True)
     await say(world, application, memory, said, judged, trees, outcome="Progressing")
-    return Done(again_after=until - now)
+    return Done(again_after=min(until - now, max(0.1, CURIOSITY - waited) if waited < CURIOSITY else until - now))
 
 
 async def _explained(world: World, memory: Memory, judged: Verdict) -> Verdict:
