@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,14 +22,14 @@ def demo(
     by_hand: Annotated[
         bool, Parameter(help="Delete the Deployment of a demo that runs, as a person would, and time its return.", negative="")
     ] = False,
-) -> None:
+) -> int:
     """A cluster follows a Git repository on this machine."""
     from trimtab.cli.demo.show import change_by_hand, show  # ruff: ignore[import-outside-top-level] -- `--help` need not pay for it
     from trimtab.cli.demo.wish import Wish  # ruff: ignore[import-outside-top-level] -- the same
 
     if by_hand:
         change_by_hand(kubeconfig or data_dir / "kubeconfig", context)
-        return
+        return 0
     own = kubeconfig is None
     wish = Wish(data_dir, kubeconfig, context, "trimtab" if own else "trimtab-demo", OWN_PATIENCE if own else YOUR_PATIENCE)
-    sys.exit(0 if show(wish, with_tour=tour) else 1)
+    return 0 if show(wish, with_tour=tour) else 1

@@ -18,15 +18,30 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
 
+from msgspec import Struct
+
 from trimtab.core.errors import UnavailableError
 
 _LISTEN_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 
 
+class Running(Struct, frozen=True):
+    """The controller as it runs: where it takes webhooks, `HOST:PORT`, and the task that ends with it."""
+
+    address: str
+    ended: asyncio.Task[None]
+    log: Path
+
+    async def must_live(self) -> None:
+        """Raises UnavailableError when it ends."""
+        await asyncio.wait([self.ended])
+        raise UnavailableError(f"The controller has ended; {self.log} says why.")
+
+
 @asynccontextmanager
-async def controller(*, kubeconfig: Path, context: str, namespace: str, directory: Path, log: Path) -> AsyncGenerator[str]:
-    """Run the controller for the block; gives `HOST:PORT`, where it takes webhooks. Raises UnavailableError when it does not come up."""
+async def controller(*, kubeconfig: Path, context: str, namespace: str, directory: Path, log: Path) -> AsyncGenerator[Running]:
+    """Run the controller for the block. Raises UnavailableError when it does not come up."""
     arguments = [
         *("-m", "trimtab.cli.demo.child", "run", "--json", "--listen", "127.0.0.1:0", "--identity", "demo"),
         *("--kubeconfig", str(kubeconfig), "--namespace", namespace, "--data-dir", str(directory)),
@@ -39,7 +54,7 @@ async def controller(*, kubeconfig: Path, context: str, namespace: str, director
     with log.open("ab") as file:
         copying = asyncio.create_task(_copy(child, file, address), name="controller log")
         try:
-            yield await _listening(address, log)
+            yield Running(await _listening(address, log), copying, log)
         finally:
             await _stop(child)
             await copying

@@ -21,6 +21,8 @@ MODULE = "github.com/stefanprodan/podinfo"
 VERSION = "v1.8.1-0.20250910200901-e86405a8674e"
 SUM = "h1:ikpMMm5HbQT/1DehrPM+Lpwk3WAw/1Hg540eR+jsXus="
 """The module's checksum, as go.sum would say it: what is deployed is what was looked at."""
+OWN_GO = Path(__file__).parents[4] / ".tools" / "bin" / "go"
+"""Where `make` puts the Go that a machine lacks."""
 
 
 class _Downloaded(Struct, rename="pascal"):
@@ -42,10 +44,9 @@ async def podinfo() -> Path:
     return _folder(output, errors.decode(errors="replace"))
 
 
-def find_go() -> str:
-    """The `go` command: of this checkout, else of the PATH. Raises InputError where there is none."""
-    own = Path(__file__).parents[4] / ".tools" / "bin" / "go"
-    go = str(own) if os.access(own, os.X_OK) else shutil.which("go")
+def find_go(own: Path = OWN_GO, path: str | None = None) -> str:
+    """The `go` command: the checkout's `own`, else that of `path` (default: $PATH). Raises InputError where there is none."""
+    go = str(own) if os.access(own, os.X_OK) else shutil.which("go", path=path)
     if go is None:
         raise InputError("The demo takes podinfo from its Go module, and there is no `go` on the PATH.", remedy="`make demo` brings it.")
     return go

@@ -115,8 +115,9 @@ async def _playing(
     log = wish.home / "controller.log"
     log.unlink(missing_ok=True)
     running = controller(kubeconfig=kubeconfig, context=wish.context, namespace=wish.namespace, directory=run / "data", log=log)
-    async with running as address, client_of(kubeconfig, wish.context) as eyes, background() as scope:
-        server.webhooks.append((f"http://{address}/hooks/generic", secret))
+    async with running as control, client_of(kubeconfig, wish.context) as eyes, background() as scope:
+        server.webhooks.append((f"http://{control.address}/hooks/generic", secret))
+        scope.start("controller", control.must_live())
         follower, witness = Follower(client, wish.namespace, scope), Witness(eyes, scope)
         await follower.begin()
         await witness.watch()
