@@ -1,6 +1,6 @@
-"""`python -m bench`: set each stage that a wanted scenario needs, run, report. ONLY=S3,S8, QUICK=1 and FULL=1 in the environment narrow or widen it.
+"""`python -m bench`: set each stage that a wanted scenario needs, run, report.
 
-Exit status 1 when a row does not hold, or a scenario could not be measured.
+ONLY=S3,S8, QUICK=1 and FULL=1 in the environment narrow or widen it. Exit status 1 when a row does not hold, or
 """
 
 from __future__ import annotations
@@ -113,10 +113,7 @@ def _run(parts: Iterator[_Part], wanted: frozenset[str]) -> Iterator[Row]:
         if name in wanted:
             began = time.monotonic()
             for row in part():
-                print(
-                    f"{row.scenario:7}{row.metric}: {row.value:.4g}{'' if row.bound is None else f' (bound {row.bound:g})'}{'' if row.holds else '  DOES NOT HOLD'}",
-                    flush=True,
-                )
+                print(report.line(row), flush=True)
                 yield row
             print(f"       {name} took {time.monotonic() - began:.0f} s", flush=True)
 

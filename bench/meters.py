@@ -7,15 +7,15 @@ import os
 import re
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 OURS = "trimtab/"
 """How the user agent of every request of the controller begins."""
-LEASES = "leases"
 
 
 class Memory(Struct, frozen=True):
@@ -61,8 +61,32 @@ def counters(address: str) -> Counter[str]:
     return found
 
 
+class Requests(Struct, frozen=True):
+    """The controller's requests of a time, sorted: those for objects by `verb resource`, and the number of the others."""
+
+    objects: Counter[str]
+    watches: int
+    lease: int
+    discovery: int
+
+    @property
+    def total(self) -> int:
+        """How many were for objects."""
+        return self.objects.total()
+
+    @property
+    def writes(self) -> int:
+        """How many of those change something."""
+        return sum(number for name, number in self.objects.items() if name.split()[0] not in {"get", "list"})
+
+    def __str__(self) -> str:
+        """For a note."""
+        most = "".join(f"{number} x {name}, " for name, number in self.objects.most_common(5))
+        return f"{most}not counted: {self.watches} watches opened, {self.lease} of the lease, {self.discovery} of discovery"
+
+
 class Audit:
-    """The API server's audit log, read from where the last reading ended."""
+    """The API server's audit log, read from where the last reading ended. Requests of the controller alone, told by user agent."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -72,28 +96,28 @@ class Audit:
         """Leave out what was written until now."""
         self._at = self._log.stat().st_size
 
-    def requests(self) -> Counter[str]:
-        """The controller's requests since the last reading, as `verb resource`; open watches and the lease are not among them."""
+    def requests(self) -> Requests:
+        """The requests that ended since the last reading."""
         with self._log.open("rb") as file:
             file.seek(self._at)
             lines = file.read()
-        self._at += lines.rfind(b"\n") + 1
-        found: Counter[str] = Counter()
-        for line in lines[: lines.rfind(b"\n") + 1].splitlines():
-            event = json.loads(line)
-            resource = event.get("objectRef", {}).get("resource", event.get("requestURI", ""))
-            if _is_ours(event) and event["verb"] != "watch" and resource != LEASES:
-                found[f"{event['verb']} {resource}"] += 1
-        return found
+        lines = lines[: lines.rfind(b"\n") + 1]
+        self._at += len(lines)
+        events = [json.loads(line) for line in lines.splitlines()]
+        return _sorted([event for event in events if _is_ours(event)])
 
 
-def writes(requests: Counter[str]) -> int:
-    """How many of these requests change something."""
-    return sum(number for name, number in requests.items() if name.split()[0] not in {"get", "list"})
+def _sorted(events: Sequence[dict[str, Any]]) -> Requests:
+    """Discovery is what names no resource; a watch counts as such whatever it is for."""
+    watches = [event for event in events if event["verb"] == "watch"]
+    others = [event for event in events if event["verb"] != "watch"]
+    named = [f"{event['verb']} {event['objectRef']['resource']}" for event in others if "objectRef" in event]
+    objects = Counter(name for name in named if not name.endswith(" leases"))
+    return Requests(objects, len(watches), len(named) - objects.total(), len(others) - len(named))
 
 
-def _is_ours(event: dict[str, str]) -> bool:
-    return event["stage"] == "ResponseComplete" and event.get("userAgent", "").startswith(OURS)
+def _is_ours(event: dict[str, Any]) -> bool:
+    return bool(event["stage"] == "ResponseComplete" and event.get("userAgent", "").startswith(OURS))
 
 
 def _cpu_of(pid: int) -> float:

@@ -20,8 +20,14 @@ def write(directory: Path, machine: Mapping[str, str | int | float], rows: Seque
     whole = msgspec.json.encode({"machine": machine, "results": rows})
     (directory / "results.json").write_bytes(msgspec.json.format(whole, indent=2) + b"\n")
     about = [f"- {name}: {value}" for name, value in machine.items()]
-    table = [_line(_HEAD), _line(["---"] * len(_HEAD)), *(_line(_cells(row)) for row in rows)]
+    table = [_row(_HEAD), _row(["---"] * len(_HEAD)), *(_row(_cells(row)) for row in rows)]
     (directory / "results.md").write_text("\n".join(["# Results", "", *about, "", *table, ""]), "utf-8")
+
+
+def line(row: Row) -> str:
+    """A row as it is told while the run goes on."""
+    bound = "" if row.bound is None else f" (bound {row.bound:g})"
+    return f"{row.scenario:7}{row.metric}: {row.value:.4g}{bound}{'' if row.holds else '  DOES NOT HOLD'}"
 
 
 def show(rows: Sequence[Row]) -> None:
@@ -41,5 +47,5 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def _line(cells: Sequence[str]) -> str:
+def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import time
 
-from bench.meters import writes
 from bench.objects import CONFIG_MAPS
 from bench.result import Row, at_most, exactly, inform
 from bench.stage import NAMESPACE, Stage
@@ -33,7 +32,7 @@ def restart(stage: Stage) -> list[Row]:
     return [
         at_most("S10", f"{name}, in sync known, s", known, 5),
         at_most("S10", f"{name}, {_EDITS} edits made meanwhile all put back, s", healed, 5),
-        exactly("S10", f"{name}, writes", writes(asked), 0, note=", ".join(f"{n} {r}" for r, n in asked.most_common(6))),
+        exactly("S10", f"{name}, writes", asked.writes, 0, note=str(asked)),
         exactly("S10", f"{name}, renders", counted["trimtab_renders_total"], 0),
         inform("S10", f"{name}, CPU s until at rest", stage.cpu()),
     ]
