@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cli.test_plan import definition, till
 from tests.support import cluster as support
-from tests.support.commandline import Said, chart, folder, typed
+from tests.support.commandline import Said, chart, folder, spawned, typed
 from tests.support.fleet import Fleet, config_map, deployment
 
 from trimtab.api.meta import OWNER
@@ -86,6 +86,7 @@ async def test_a_refusal_names_its_way_out(devcluster: DevCluster, cluster: Clie
     assert "nothing was rendered" in refused.err
     await objects.get(cluster, CONFIG_MAPS, namespace, "a")
     digest = refused.err.strip().rpartition("--approve ")[2]
+    assert f"trimtab apply {made} --name x --namespace {namespace} --kubeconfig {devcluster.kubeconfig} --approve" in refused.err
     assert (await apply(devcluster, namespace, made, "--approve", "0000000")).status == 1
     assert (await apply(devcluster, namespace, made, "--approve", digest)).status == 0
     with pytest.raises(NotFoundError):
@@ -210,5 +211,6 @@ async def test_what_was_applied_by_hand_is_defended_later(later: Fleet, devclust
     await later.settled("x")
     await later.patch(CONFIG_MAPS, "a", {"data": {"k": "9", "more": "x"}})
     await later.until_data("a", {"k": "1"})
-    answer = await apply(devcluster, later.control, made)
+    flags = ["--kubeconfig", devcluster.kubeconfig, "-n", later.control, "--name", "x"]
+    answer = await spawned("apply", made, *flags)
     assert answer.err.startswith(f"✗ Application {later.control}/x is served by a controller.")

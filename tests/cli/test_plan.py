@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.controllers import conftest as controllers
 from tests.support import cluster as support
-from tests.support.commandline import Said, chart, folder, typed
+from tests.support.commandline import Said, chart, folder, spawned, typed
 from tests.support.fleet import Fleet, config_map, deployment
 
 from trimtab.cli.devcluster import DevCluster
@@ -213,7 +213,7 @@ async def test_a_plan_for_an_application_is_the_controllers_plan(fleet: Fleet, d
     await fleet.quiet()
     folder(fleet.work / "apps/a", {"a.yaml": config_map("a", k="2")})
     flags = ["--kubeconfig", devcluster.kubeconfig, "-n", fleet.control, "--application", "a", "-o", "json"]
-    before = await typed("plan", fleet.work / "apps/a", *flags)
+    before = await spawned("plan", fleet.work / "apps/a", *flags)
     await fleet.push({})
     status = await fleet.settled("a", "Waiting")
     assert before.status == 2, before

@@ -40,6 +40,13 @@ async def typed(*arguments: object) -> Said:
     return await asyncio.to_thread(trimtab, *arguments)
 
 
+async def spawned(*arguments: object) -> Said:
+    """The same as a process of its own: for beside a controller in this one, whose logs would be taken for its answer."""
+    run = process(*arguments)
+    out, err = await asyncio.to_thread(run.communicate)
+    return Said(run.returncode, out.decode(), err.decode())
+
+
 def process(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
     """A command as a process of its own."""
     program = Path(sys.executable).with_name("trimtab")

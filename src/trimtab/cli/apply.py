@@ -14,16 +14,13 @@ from cyclopts import Parameter
 from trimtab.api.meta import seconds as to_seconds
 from trimtab.cli.errors import EQUAL, FAILED, tell
 from trimtab.cli.output import paint_for, remark
-from trimtab.cli.plan import checked_plan, shown, tell_problems
+from trimtab.cli.plan import SHORTEST, applying, checked_plan, shown, tell_problems, way_out
 from trimtab.cli.source import SourceFlags
 from trimtab.cli.target import ClusterFlags, Target, target
 from trimtab.core.errors import RefusedError
 from trimtab.plan.model import Plan
 from trimtab.sync.carry import Carried
 from trimtab.sync.direct import Patience, carry, establish, is_kept
-
-SHORTEST = 7
-"""Digits of a plan's digest that approve it, at least."""
 
 
 def apply(
@@ -50,11 +47,11 @@ async def _apply(
 ) -> int:
     async with target(path, source, cluster, seconds=seconds, approved=approve) as found:
         _must_be_ours(found)
-        plan = found.planned.plan
+        plan, command = found.planned.plan, applying(path, source, cluster)
         started = time.monotonic()
         if plan.refusals:
-            raise RefusedError(plan.refusals[0].text, remedy=f"If it is meant:  trimtab apply {path} --approve {plan.digest[:SHORTEST]}")
-        if not plan.equal and asks and sys.stdin.isatty() and not await _agreed(found, path):
+            raise RefusedError(plan.refusals[0].text, remedy=way_out(plan, command))
+        if not plan.equal and asks and sys.stdin.isatty() and not await _agreed(found, command):
             return FAILED
         carried, waited = await _carry(found, patience)
         print(_summary(plan, carried, waited, time.monotonic() - started))
@@ -71,9 +68,9 @@ def _must_be_ours(found: Target) -> None:
         )
 
 
-async def _agreed(found: Target, path: Path) -> bool:
+async def _agreed(found: Target, command: str) -> bool:
     """Show the checked plan and ask."""
-    sys.stdout.write(shown(await checked_plan(found), "text", path, paint_for(sys.stdout), application=False))
+    sys.stdout.write(shown(await checked_plan(found), "text", paint_for(sys.stdout), command))
     answer = await asyncio.to_thread(input, "Apply this? [y/N] ")
     return answer.strip().lower() in {"y", "yes"}
 

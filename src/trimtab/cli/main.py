@@ -33,6 +33,7 @@ COMMANDS = {
 ALIASES = {"plan": "diff"}
 VERBOSE = frozenset({"-v", "--verbose"})
 """Understood by every command: an error shows its detail and where it arose."""
+HELP = frozenset({"--help", "-h", "--version"})
 
 app = App(
     name="trimtab",
@@ -49,7 +50,12 @@ for _name, _help in COMMANDS.items():
 
 def main() -> None:
     """Run the command that was typed; an error of ours is one sentence and exit status 1."""
-    sys.exit(run(sys.argv[1:]))
+    arguments = sys.argv[1:]
+    if arguments and HELP.isdisjoint(arguments):
+        from trimtab.core import logs  # ruff: ignore[import-outside-top-level]  its library costs 50 ms, and help logs nothing
+
+        logs.configure(verbose=not VERBOSE.isdisjoint(arguments))
+    sys.exit(run(arguments))
 
 
 def run(arguments: Sequence[str]) -> int:

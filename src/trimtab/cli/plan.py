@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +15,7 @@ from trimtab.api.meta import seconds as to_seconds
 from trimtab.cli import manifests
 from trimtab.cli.errors import DIFFERENT, EQUAL, FAILED
 from trimtab.cli.output import paint_for, width
-from trimtab.cli.source import SourceFlags
+from trimtab.cli.source import SourceFlags, typed
 from trimtab.cli.target import CLUSTER, ClusterFlags, Target, target
 from trimtab.plan.markdown import markdown
 from trimtab.plan.model import Plan
@@ -23,6 +24,8 @@ from trimtab.plan.text import render as render_text
 from trimtab.sync.checked import check
 
 Format = Literal["text", "json", "yaml", "markdown"]
+SHORTEST = 7
+"""Digits of a plan's digest that approve it, at least."""
 
 
 def plan(
@@ -48,8 +51,13 @@ async def _plan(
 ) -> int:
     async with target(path, source, cluster, application=application, seconds=seconds) as found:
         made = await checked_plan(found) if checked else found.planned.plan
-    sys.stdout.write(shown(made, output, path, paint_for(sys.stdout), application=bool(application)))
+    sys.stdout.write(shown(made, output, paint_for(sys.stdout), "" if application else applying(path, source, cluster)))
     return tell_problems(found) or (EQUAL if made.equal else DIFFERENT)
+
+
+def applying(path: Path, source: SourceFlags, cluster: ClusterFlags) -> str:
+    """The command that applies a folder."""
+    return f"trimtab apply {shlex.quote(str(path))}{typed(source, cluster)}"
 
 
 async def checked_plan(found: Target) -> Plan:
@@ -58,8 +66,8 @@ async def checked_plan(found: Target) -> Plan:
     return await check(planned.plan, planned.desired, found.client, found.discovery, found.situation.owner)
 
 
-def shown(made: Plan, output: Format, path: Path, paint: Paint, *, application: bool) -> str:
-    """The plan in one of its forms."""
+def shown(made: Plan, output: Format, paint: Paint, command: str) -> str:
+    """The plan in one of its forms. `command` applies the folder; empty where a controller would."""
     match output:
         case "json":
             return msgspec.json.encode(made).decode() + "\n"
@@ -67,16 +75,17 @@ def shown(made: Plan, output: Format, path: Path, paint: Paint, *, application: 
             return manifests.document(msgspec.to_builtins(made))
         case "markdown":
             return markdown(made)
-        case _ if application:
+        case _ if not command:
             return render_text(made, width=width(), paint=paint)
         case _:
             text = render_text(msgspec.structs.replace(made, refusals=()), width=width(), paint=paint)
-            return text + "".join(paint("problem", f"! refused: {r.text}") + "\n" for r in made.refusals) + _way_out(made, path)
+            refused = "".join(paint("problem", f"! refused: {r.text}") + "\n" for r in made.refusals)
+            return text + refused + (f"  {way_out(made, command)}\n" if refused else "")
 
 
-def _way_out(made: Plan, path: Path) -> str:
+def way_out(made: Plan, command: str) -> str:
     """What to type where a rule stands in the way of a folder."""
-    return f"  If it is meant:  trimtab apply {path} --approve {made.digest[:7]}\n" if made.refusals else ""
+    return f"If it is meant:  {command} --approve {made.digest[:SHORTEST]}"
 
 
 def tell_problems(found: Target) -> int:

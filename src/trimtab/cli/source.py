@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import shlex
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -107,3 +108,21 @@ def _content(path: Path) -> str:
         raise InputError(f"{path}: the values file cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: the values file is not UTF-8 text.") from error
+
+
+def typed(*flags: Any) -> str:
+    """Flags as one has to type them again, with a space before each; nothing for those that are at their defaults."""
+    return "".join(f" {word}" for group in flags for field in fields(group) for word in _words(field, getattr(group, field.name)))
+
+
+def _words(flag: Field[Any], held: Any) -> list[str]:
+    if not held and flag.default is not True:
+        return []
+    name = flag.name.replace("_", "-")
+    match held:
+        case bool():
+            return [f"--{'' if held else 'no-'}{name}"] if held is not flag.default else []
+        case list():
+            return [word for one in held for word in (f"--{name}", shlex.quote(str(one)))]
+        case _:
+            return [f"--{name}", shlex.quote(str(held))] if held != flag.default else []

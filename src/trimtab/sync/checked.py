@@ -8,6 +8,7 @@ better known.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -40,10 +41,11 @@ PARALLEL = 8
 
 
 class Judged(Struct, frozen=True):
-    """What the API server says of one action; no action where there is nothing to do, a notice where it could not be asked."""
+    """What the API server says of one action; no action where there is nothing to do."""
 
     action: Action | None
-    notice: Notice | None = None
+    unasked: str = ""
+    """Why the API server could not be asked."""
 
 
 async def check(plan: Plan, desired: Mapping[Key, Desired], client: Client, discovery: Discovery, owner: Owner) -> Plan:
@@ -63,8 +65,18 @@ async def check(plan: Plan, desired: Mapping[Key, Desired], client: Client, disc
         grade="Checked",
         actions=actions,
         unchanged=plan.unchanged + len(judged) - len(actions),
-        notices=(*plan.notices, *(j.notice for j in judged if j.notice is not None)),
+        notices=(*plan.notices, *_notices([j for j in judged if j.unasked])),
     )
+
+
+def _notices(judged: list[Judged]) -> Iterator[Notice]:
+    """One notice a reason: a new namespace would otherwise say the same of each object in it."""
+    for why, count in Counter(j.unasked for j in judged).items():
+        alone = next(j.action for j in judged if j.unasked == why)
+        if count == 1 and alone is not None:
+            yield Notice(why, alone.key, alone.place)
+        else:
+            yield Notice(f"{count} objects: {why}")
 
 
 class Rehearsal(Writer):
@@ -97,7 +109,7 @@ async def _judge(
     if action.verb == "keep":
         return Judged(action)
     if resource is None:
-        return Judged(action, Notice("cannot be checked before its CustomResourceDefinition is there", action.key, action.place))
+        return Judged(action, "cannot be checked before its CustomResourceDefinition is there")
     live = await _live(client, resource, action.key)
     if desired is None:
         return Judged(msgspec.structs.replace(action, consequence=consequence(live, None, pods=_pods(live))))
@@ -119,9 +131,9 @@ def _refused(action: Action, error: TrimtabError, coming: set[str]) -> Judged:
     if isinstance(error, UnreachableError | NotSentError):
         raise error
     if isinstance(error, NotFoundError) and action.key.namespace in coming:
-        return Judged(action, Notice(f"cannot be checked before Namespace {action.key.namespace} is there", action.key, action.place))
+        return Judged(action, f"cannot be checked before Namespace {action.key.namespace} is there")
     if "does not support dry run" in error.sentence:
-        return Judged(action, Notice("cannot be checked: a webhook in its way does not take part in dry runs", action.key, action.place))
+        return Judged(action, "cannot be checked: a webhook in its way does not take part in dry runs")
     return Judged(msgspec.structs.replace(action, problem=str(error)))
 
 
