@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from pathlib import Path
@@ -37,6 +38,8 @@ def run(
 ) -> None:
     """Keep a cluster equal to Git."""
     logs.configure(json=json, verbose=verbose)
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)  # most of what we make is acyclic and short-lived: collecting it each 700 objects is wasted work
     connection = connect(kubeconfig, context)
     options = Options(
         namespace=namespace,
