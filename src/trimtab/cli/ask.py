@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,12 +41,12 @@ class Where:
     context: Annotated[str, Parameter(help="A context of the kubeconfig.")] = ""
     namespace: Annotated[str, Parameter(name=["--namespace", "-n"], help="Where the Applications are.")] = "trimtab"
 
-    def typed(self, *, namespace: bool = True) -> str:
+    def typed(self) -> str:
         """The flags as one has to type them again, with a space before each; empty for the defaults."""
         flags = {"--kubeconfig": self.kubeconfig, "--context": self.context}
-        if namespace and self.namespace != "trimtab":
+        if self.namespace != "trimtab":
             flags["-n"] = self.namespace
-        return "".join(f" {flag} {value}" for flag, value in flags.items() if value)
+        return "".join(f" {flag} {shlex.quote(str(value))}" for flag, value in flags.items() if value)
 
 
 @asynccontextmanager

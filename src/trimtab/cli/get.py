@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -30,8 +31,8 @@ Row = Sequence[Cell]
 
 KINDS = {"repositories": True, "repository": True, "applications": False, "application": False}
 """What may be typed for a kind, as with kubectl; and whether Repositories are meant."""
-_SENTENCE = 60
-"""Characters of a message that are shown; `-o wide` shows all."""
+_REST, _LEAST, _PIPE = 76, 24, 136
+"""Columns that the rest of a row takes, the least that a message gets, and how wide a line is where there is no terminal."""
 _AGES = 10.0
 """Seconds after which a followed table is drawn anew, for its ages; nothing is asked."""
 
@@ -135,12 +136,13 @@ def _applications(seen: Seen, choice: _Choice, clock: Clock) -> Text:
         return Text(f"There are no Applications in {choice.namespace or 'any namespace'}.  Declare one:  kubectl apply -f application.yaml")
     known, now = {f"{r.metadata.namespace}/{r.metadata.name}": r for r in seen.repositories}, clock.now()
     wide = choice.output == "wide"
+    most = None if wide else max(_LEAST, shutil.get_terminal_size((_PIPE, 24)).columns - _REST)
     rows: list[Row] = [
         (
             app.metadata.namespace,
             app.metadata.name,
             words.synced(app),
-            words.health_of(app, most=None if wide else _SENTENCE),
+            words.health_of(app, most=most),
             words.revision(app, known, now),
             words.since(app.metadata.creation_timestamp, now),
             *(_more(app) if wide else ()),

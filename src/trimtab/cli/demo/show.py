@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import subprocess  # ruff: ignore[suspicious-subprocess-import] -- asks git for the user's name
@@ -87,7 +88,7 @@ async def _converged(playing: Stage, screen: Screen, name: str, declared: float)
 
 def _offer(playing: Stage, screen: Screen) -> None:
     """Three things to try, each a line to paste."""
-    clone = playing.wish.home / "fleet"
+    clone = shlex.quote(str(playing.wish.home / "fleet"))
     edit = f"sed -i.orig 's/replicas: 2/replicas: 3/' {REPLICAS} && git {_identity()}commit -qam 'Three replicas' && git push -q"
     screen.line("Try:")
     screen.paste(f"git clone -q {playing.url} {clone} && (cd {clone} && {edit})")
@@ -100,10 +101,10 @@ def _offer(playing: Stage, screen: Screen) -> None:
 
 def by_hand(wish: Wish, kubeconfig: Path) -> str:
     """The command that deletes the Deployment: kubectl's where there is one, else our own."""
+    context = f" --context {wish.context}" if wish.context else ""
     if shutil.which("kubectl"):
-        context = f" --context {wish.context}" if wish.context else ""
-        return f"kubectl --kubeconfig {kubeconfig}{context} -n podinfo delete deployment podinfo"
-    return f"{program()} demo --by-hand {_flags(wish, kubeconfig)}".rstrip()
+        return f"kubectl --kubeconfig {shlex.quote(str(kubeconfig))}{context} -n podinfo delete deployment podinfo"
+    return f"{program()} demo --by-hand --kubeconfig {shlex.quote(str(kubeconfig))}{context}"
 
 
 def program() -> str:
@@ -118,7 +119,7 @@ def program() -> str:
 def _flags(wish: Wish, kubeconfig: Path) -> str:
     context = f" --context {wish.context}" if wish.context else ""
     namespace = f" -n {wish.namespace}" if wish.namespace != "trimtab" else ""
-    return f"--kubeconfig {kubeconfig}{context}{namespace}"
+    return f"--kubeconfig {shlex.quote(str(kubeconfig))}{context}{namespace}"
 
 
 def _identity() -> str:
