@@ -14,7 +14,9 @@ import msgspec
 
 _BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@%+=-]*(?:[ :][A-Za-z0-9_./@%+=-]+)*")
 _WORDS = frozenset({"y", "n", "yes", "no", "true", "false", "on", "off", "null", "nan", "inf", "infinity"})
-_BLOCK = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]*")
+_UNPRINTABLE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+"""YAML 1.2, 5.1 (a tab may stand in a text, and is shown better by an escape)."""
+_LAST_SHORT = 0xFFFF
 _INDENT = "  "
 
 
@@ -59,7 +61,7 @@ def _entry(head: str, held: Any, indent: str) -> Iterator[str]:
 
 def _is_block(text: str) -> bool:
     """Whether a text can stand as a literal block: several lines, no sign that YAML does not print, no blank in front."""
-    return "\n" in text and text[0] not in " \n" and bool(_BLOCK.fullmatch(text))
+    return "\n" in text and text[0] not in " \n" and not _UNPRINTABLE.search(text)
 
 
 def _block(text: str, indent: str) -> Iterator[str]:
@@ -76,4 +78,10 @@ def _scalar(value: Any) -> str:
 
 def _text(text: str, *, key: bool = False) -> str:
     bare = _BARE.fullmatch(text) and text.lower() not in _WORDS and not (key and " " in text)
-    return text if bare else msgspec.json.encode(text).decode()
+    return text if bare else _UNPRINTABLE.sub(_escape, msgspec.json.encode(text).decode())
+
+
+def _escape(found: re.Match[str]) -> str:
+    """A character that JSON allows in a text and YAML does not."""
+    code = ord(found[0])
+    return f"\\u{code:04x}" if code <= _LAST_SHORT else f"\\U{code:08x}"
