@@ -54,7 +54,7 @@ class Beside:
     async def add(self, name: str, files: Mapping[str, Content], links: Mapping[str, str] | None = None, **spec: Any) -> None:
         """Push a hostile folder `apps/<name>` (files, and symbolic links by target), and make its application."""
         write(self.fleet.work, name, files, links or {})
-        await self.fleet.push({}, f"Hostile: {name}")
+        await fetched(self.fleet, await self.fleet.push({}, f"Hostile: {name}"))
         await self.fleet.application(name, **spec)
 
     async def told(self, name: str, synced: str = "Failed", seconds: float = 15.0) -> str:
@@ -96,6 +96,16 @@ async def plant(fleet: Fleet) -> None:
     for namespace in (fleet.control, fleet.target):
         body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "canary"}, "stringData": {"token": CANARY}}
         await objects.create(fleet.admin, SECRETS, namespace, json.dumps(body).encode())
+
+
+async def fetched(fleet: Fleet, commit: str, repository: str = "fleet") -> None:
+    """Wait until that commit is in force."""
+
+    async def in_force() -> bool:
+        found = await fleet.get(REPOSITORIES, repository, fleet.control)
+        return found is not None and found.get("status", {}).get("revision", {}).get("commit") == commit
+
+    await fleet.until(in_force)
 
 
 async def shown(fleet: Fleet) -> str:

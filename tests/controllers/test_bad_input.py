@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
 from pathlib import Path
 
@@ -75,7 +77,7 @@ async def test_g2_hostile_trees(beside: Beside, tmp_path: Path, entry: bytes) ->
     blob = repos.git(tmp_path / "evil", "hash-object", "-w", "--stdin", given=config_map("x").encode())
     inside = repos.raw_tree(tmp_path / "evil", [(b"100644", b"a.yaml", blob), (b"100644", entry, blob)])
     commit = repos.raw_commit(tmp_path / "evil", repos.raw_tree(tmp_path / "evil", [(b"40000", b"app", inside)]))
-    repos.git(tmp_path / "evil", "push", "-q", "origin", f"{commit}:refs/heads/main")
+    await asyncio.to_thread(repos.git, tmp_path / "evil", "push", "-q", "origin", f"{commit}:refs/heads/main")
     said = await _refused_repository(beside, "evil", url=url)
     assert re.search(r"hasDot(git|dot).*never followed", said), said
     await beside.held()
@@ -115,7 +117,7 @@ async def test_g5_a_pack_that_is_damaged(beside: Beside, tmp_path: Path) -> None
     """A repository whose objects are broken on the server: an error of that Repository, and nothing of it is kept."""
     url = await _second(beside.fleet, "broken", tmp_path / "broken")
     repos.commit(tmp_path / "broken", {f"app/{n}.yaml": config_map(f"x{n}").encode() for n in range(200)})
-    repos.push(tmp_path / "broken")
+    await asyncio.to_thread(repos.push, tmp_path / "broken")
     bare = beside.fleet.server.root / f"{beside.fleet.control}-broken.git"
     repos.git(bare, "repack", "-a", "-d", "-q")
     (pack,) = (bare / "objects/pack").glob("*.pack")
@@ -225,7 +227,7 @@ async def test_y3_what_only_a_server_writes(beside: Beside) -> None:
     )
     await beside.add("y3-server", {"a.yaml": content})
     await beside.fleet.until_data("y3-server", {"v": "1"})
-    assert "apps/y3-server/a.yaml" in str((await beside.fleet.settled("y3-server"))["message"]) or True
+    assert "deletionTimestamp" in str((await beside.fleet.settled("y3-server"))["message"])
     await beside.held()
 
 
@@ -271,7 +273,5 @@ _EXEC = "apiVersion: v1\nkind: X\nmetadata:\n  name: x\n  annotations:\n    conf
 
 async def test_the_canary_is_where_it_could_be_read(beside: Beside) -> None:
     """The tests above would be blind otherwise: file, environment and cluster hold it."""
-    import os
-
     assert CANARY in canary_file(beside.fleet).read_text()
     assert os.environ["TRIMTAB_CANARY"] == CANARY
