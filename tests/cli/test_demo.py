@@ -79,6 +79,6 @@ async def test_a_cluster_that_one_has_is_left_as_it_was(devcluster: DevCluster, 
 
 
 def test_a_machine_without_go_gets_a_sentence(tmp_path: Path) -> None:
-    """podinfo comes from a Go module; `make demo` brings the `go` that a machine lacks."""
+    """What is deployed comes from a Go module; `make demo` brings the `go` that a machine lacks."""
     with pytest.raises(InputError, match="`make demo` brings it"):
         find_go(tmp_path / "go", str(tmp_path))

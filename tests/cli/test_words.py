@@ -15,7 +15,9 @@ from trimtab.cli import ask, words
 from trimtab.cli.approve import check, told
 from trimtab.cli.rollback import target
 from trimtab.cli.table import table
+from trimtab.cli.unreadable import shown
 from trimtab.cli.wait import cannot, holds
+from trimtab.controllers.own import reader
 from trimtab.core.errors import InputError
 
 pytestmark = pytest.mark.fast
@@ -128,3 +130,11 @@ def test_a_table_is_aligned_whatever_is_in_it() -> None:
     lines = str(table(("A", "LONGER"), [("x" * 30, words.Said("●", "equal")), ("y", "z")])).splitlines()
     assert [line.index(cell) for line, cell in zip(lines, ("LONGER", "● equal", "z"), strict=True)] == [32, 32, 32]
     assert all(line == line.rstrip() for line in lines)
+
+
+def test_an_application_that_cannot_be_read_says_so() -> None:
+    """A resource of another version does not take the others from the table."""
+    raw = b'{"metadata": {"name": "odd", "namespace": "trimtab"}, "spec": {"sources": "none"}}'
+    app = shown(reader(Application)(raw)[1])
+    assert app.key == "trimtab/odd"
+    assert "cannot be read" in words.health_of(app).word

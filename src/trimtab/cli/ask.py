@@ -21,12 +21,13 @@ from cyclopts import Parameter
 from trimtab.api.application import Application
 from trimtab.api.meta import decode
 from trimtab.api.repository import Repository
+from trimtab.cli.unreadable import shown
 from trimtab.cluster import objects
 from trimtab.cluster.client import Client
 from trimtab.cluster.connection import load_kubeconfig
 from trimtab.cluster.errors import NotFoundError
 from trimtab.cluster.resources import Resource
-from trimtab.controllers.own import APPLICATIONS, REPOSITORIES
+from trimtab.controllers.own import APPLICATIONS, REPOSITORIES, reader
 from trimtab.controllers.requests import REQUESTED, Verb
 from trimtab.core.errors import InputError
 
@@ -59,7 +60,8 @@ async def reach(where: Where) -> AsyncGenerator[Client]:
 
 async def applications(client: Client, namespace: str) -> list[Application]:
     """All Applications of a namespace ("" for all), by name. Raises InputError where the cluster does not know the kind."""
-    return [decode(Application, raw) for raw in await _listed(client, APPLICATIONS, namespace)]
+    read = reader(Application)
+    return [shown(read(raw)[1]) for raw in await _listed(client, APPLICATIONS, namespace)]
 
 
 async def repositories(client: Client, namespace: str) -> list[Repository]:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from trimtab.api.application import Application
 from trimtab.api.repository import Repository
 from trimtab.cli.scope import Scope
+from trimtab.cli.unreadable import shown
 from trimtab.cluster.client import Client
 from trimtab.cluster.errors import ForbiddenError, NotFoundError, UnauthorizedError
 from trimtab.cluster.live import LiveStore
@@ -133,8 +134,8 @@ class Follower:
         return self._value(self._repositories, name)
 
     def applications(self) -> list[Application]:
-        """All of them, by name."""
-        return [read.value for _, read in sorted(self._applications.items()) if read.value is not None]
+        """All of them, by name; one that cannot be read says so in its status."""
+        return [shown(read) for _, read in sorted(self._applications.items())]
 
     def repositories(self) -> list[Repository]:
         """All of them, by name."""

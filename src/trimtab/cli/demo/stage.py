@@ -30,7 +30,7 @@ from trimtab.cli.gitserver import GitServer
 from trimtab.cli.scope import background
 from trimtab.cluster.client import Client
 from trimtab.cluster.connection import load_kubeconfig
-from trimtab.core.errors import TrimtabError
+from trimtab.core.errors import TrimtabError, UnavailableError
 
 
 class Stage(Struct, frozen=True):
@@ -48,10 +48,10 @@ class Stage(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def cluster(wish: Wish, run: Path, screen: Screen) -> AsyncGenerator[Path]:
-    """The kubeconfig of the cluster; a control plane of our own stops at the end of the block."""
+async def cluster(wish: Wish, run: Path, screen: Screen) -> AsyncGenerator[tuple[Path, DevCluster | None]]:
+    """The kubeconfig of the cluster, and the control plane of our own, which stops at the end of the block."""
     if wish.kubeconfig is not None:
-        yield wish.kubeconfig
+        yield wish.kubeconfig, None
         return
     kubeconfig = wish.home / "kubeconfig"
     with screen.doing("starting", "Kubernetes in one process"):
@@ -59,7 +59,7 @@ async def cluster(wish: Wish, run: Path, screen: Screen) -> AsyncGenerator[Path]
     try:
         version = running.ready.version.rpartition(".")[0]
         screen.say("starting", f"Kubernetes {version} in one process … ready in {running.ready.seconds:.1f} s")
-        yield kubeconfig
+        yield kubeconfig, running
     finally:
         await asyncio.to_thread(running.stop)
 
@@ -81,7 +81,9 @@ async def stage(wish: Wish, run: Path, screen: Screen) -> AsyncGenerator[Stage]:
     source = await _podinfo(screen)
     secret = secrets.token_hex(16)
     server = GitServer(run / "git")
-    async with cluster(wish, run, screen) as kubeconfig, client_of(kubeconfig, wish.context) as client:
+    async with cluster(wish, run, screen) as (kubeconfig, own), client_of(kubeconfig, wish.context) as client, background() as scope:
+        if own is not None:
+            scope.start("control plane", _must_live(own))
         if wish.kubeconfig is not None:
             await prepare.refuse_strangers(client, wish.namespace)
         await prepare.install(client, wish.namespace, secret)
@@ -91,6 +93,15 @@ async def stage(wish: Wish, run: Path, screen: Screen) -> AsyncGenerator[Stage]:
                 yield playing
         finally:
             await server.stop()
+
+
+async def _must_live(control_plane: DevCluster) -> None:
+    """Raises UnavailableError when it ends by itself."""
+    while control_plane.running:  # ruff: ignore[async-busy-wait] -- a process tells its end to nobody but who asks
+        await asyncio.sleep(1.0)
+    log = control_plane.data_dir / "devcluster.log"
+    end = log.read_text("utf-8", errors="replace")[-2000:] if log.exists() else ""
+    raise UnavailableError("The control plane has ended.", remedy="-v shows the end of its log.", detail=end)
 
 
 async def _podinfo(screen: Screen) -> Path:
