@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from trimtab.api.meta import seconds as to_seconds
 from trimtab.cli.errors import EQUAL, FAILED, tell
-from trimtab.cli.output import paint_for, remark
+from trimtab.cli.output import paint_for
 from trimtab.cli.plan import SHORTEST, applying, checked_plan, shown, tell_problems, way_out
 from trimtab.cli.source import SourceFlags
 from trimtab.cli.target import ClusterFlags, Target, target
@@ -79,7 +79,7 @@ async def _carry(found: Target, seconds: float) -> tuple[Carried, Patience]:
     """Carry the plan out and wait for health; a plan without an action keeps at most what it rests on."""
     owner, planned = found.situation.owner, found.planned
     versions = {d.key: d.api_version for d in planned.desired.values()}
-    patience = Patience(found.client, found.discovery, versions, clock=found.clock, seconds=seconds or to_seconds("5m"), tell=remark)
+    patience = Patience(found.client, found.discovery, versions, clock=found.clock, seconds=seconds or to_seconds("5m"), tell=_progress)
     if is_kept(found.situation, found.wanted, planned):
         carried = Carried((), found.situation.inventory, complete=True)
     else:
@@ -88,6 +88,10 @@ async def _carry(found: Target, seconds: float) -> tuple[Carried, Patience]:
     if seconds and carried.complete and not carried.failures:
         await patience.ready([key for key in carried.inventory if key in versions])
     return carried, patience
+
+
+def _progress(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)
 
 
 def _summary(plan: Plan, carried: Carried, waited: Patience, seconds: float) -> str:

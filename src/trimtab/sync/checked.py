@@ -132,8 +132,6 @@ def _refused(action: Action, error: TrimtabError, coming: set[str]) -> Judged:
         raise error
     if isinstance(error, NotFoundError) and action.key.namespace in coming:
         return Judged(action, f"cannot be checked before Namespace {action.key.namespace} is there")
-    if "does not support dry run" in error.sentence:
-        return Judged(action, "cannot be checked: a webhook in its way does not take part in dry runs")
     return Judged(msgspec.structs.replace(action, problem=str(error)))
 
 
