@@ -19,7 +19,7 @@ from trimtab.controllers import outcome, teardown
 from trimtab.controllers.barriers import barrier
 from trimtab.controllers.choice import choose_set, quarantine, take_request
 from trimtab.controllers.documents import key_reader
-from trimtab.controllers.memory import Memory
+from trimtab.controllers.memory import Looked, Memory
 from trimtab.controllers.own import Read, wished_otherwise
 from trimtab.controllers.repositories import Repositories, repositories_of
 from trimtab.controllers.requests import approved
@@ -32,6 +32,7 @@ from trimtab.git.errors import MissingObjectError
 from trimtab.plan.inventory import settle, with_pending
 from trimtab.plan.model import Action, Key, Live
 from trimtab.plan.owner import Owner
+from trimtab.render.request import from_elsewhere
 from trimtab.sync.carry import Carried, carry_out
 from trimtab.sync.planning import Planned, make_plan
 from trimtab.sync.produce import KeyOf, ProduceError, Tree, produce, still_holds
@@ -66,6 +67,10 @@ class Applications:
             if application.metadata.deletion_timestamp is not None:
                 return await self._teardown(application, memory)
             return await self._synchronise(application, memory)
+        except NotFetchedError as error:
+            if memory.current.key and self._is_to_be_fetched(application):  # its fetch, or the failure of that, comes in a moment
+                return Retry(error, error.retry_after or 0.0)
+            return await outcome.failed(self._world, application, memory, error, Retry(error, error.retry_after or 0.0))
         except UnavailableError as error:
             if isinstance(error, MissingObjectError):
                 self._repositories.distrust(application.metadata.namespace)
@@ -171,8 +176,28 @@ class Applications:
             trees[name] = tree
         return trees
 
+    def _is_to_be_fetched(self, application: Application) -> bool:
+        """Whether each Repository that the sources name is there and followed: what the status says holds until it has answered."""
+        namespace = application.metadata.namespace
+        named = [self._world.repositories.get(f"{namespace}/{name}") for name in repositories_of(application.spec.sources)]
+        return all(read is not None and read.value is not None and not read.value.spec.suspend for read in named)
+
     async def _newest(self, application: Application, memory: Memory, trees: Mapping[str, Tree]) -> KeptSet:
         """What the sources render to now: what we have, where all that it rested on still holds; a new render otherwise."""
+        looked = self._looked_at(application, trees)
+        if memory.newest is None or looked is None or looked != memory.looked:
+            memory.newest = await self._produced(application, memory, trees)
+            memory.looked = looked
+        return memory.newest
+
+    def _looked_at(self, application: Application, trees: Mapping[str, Tree]) -> Looked | None:
+        """All that the newest set can depend on; None where documents of the cluster enter, which are looked at each time."""
+        if any(from_elsewhere(source) for source in application.spec.sources):
+            return None
+        found = tuple(tree.tree for tree in trees.values())
+        return application.metadata.uid, application.metadata.generation, found, self._world.discovery.digest
+
+    async def _produced(self, application: Application, memory: Memory, trees: Mapping[str, Tree]) -> KeptSet:
         setting, key_of = self._world.setting(), self._values(application)
         for known in (memory.newest, memory.current):
             if known is not None and await still_holds(known, memory.owner, application.spec, trees, setting, key_of):
@@ -183,8 +208,7 @@ class Applications:
             self._note_reads(application, KeptSet(rested=error.rested), trees)
             raise
         self._note_reads(application, newest, trees)
-        memory.newest = newest
-        return memory.current if newest.key == memory.current.key and newest.desired == memory.current.desired else newest
+        return memory.current if newest.key == memory.current.key else newest
 
     def _values(self, application: Application) -> KeyOf:
         """Reads ConfigMaps and Secrets for `valuesFrom`; their change wakes the application."""
@@ -252,7 +276,7 @@ class Applications:
         carried = await self._carry_out(application, memory, planned, actions, trees)
         memory.before = {}
         memory.inventory = {k: e for k, e in carried.inventory.items() if k not in planned.forgotten}
-        if not pending and (memory.inventory != before or memory.status.render_key != wanted.key):
+        if not pending and (memory.inventory != before or memory.kept != wanted.key):
             await self._keep(memory)
         return carried
 
@@ -294,7 +318,7 @@ class Applications:
 
     async def _keep(self, memory: Memory) -> None:
         await self._world.keeper.save(memory.owner, memory.state())
-        memory.kept = True
+        memory.kept = memory.current.key
 
     async def _teardown(self, application: Application, memory: Memory) -> Result:
         if FINALIZER not in application.metadata.finalizers:

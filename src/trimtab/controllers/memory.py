@@ -12,6 +12,10 @@ from trimtab.plan.owner import Owner
 from trimtab.sync.state import KeptSet, State
 
 
+Looked = tuple[str, int, tuple[str, ...], str]
+"""The Application's uid and generation, the trees of its Repositories, the digest of the cluster's kinds."""
+
+
 class Memory(Struct):
     """One application's working memory."""
 
@@ -28,8 +32,8 @@ class Memory(Struct):
     good: KeptSet | None = None
     newest: KeptSet | None = None
     """What the newest revision renders to; other than `current` while that one is quarantined."""
-    kept: bool = False
-    """Whether a state of this application is in the cluster."""
+    kept: str = ""
+    """The render key of the set that the state in the cluster has; empty while there is none."""
     settled: bool = False
     """Whether pending entries have been resolved from what lives."""
     since: float = 0.0
@@ -58,4 +62,4 @@ class Memory(Struct):
         inventory = {e.key: e for e in state.inventory}
         status = application.status
         judged = bool(status.history) and status.history[0].render_key == state.current.key and status.history[0].outcome != "Progressing"
-        return cls(owner, status, status, inventory, current=state.current, good=state.good, kept=True, awaited=not judged)
+        return cls(owner, status, status, inventory, current=state.current, good=state.good, kept=state.current.key, awaited=not judged)

@@ -58,7 +58,7 @@ async def say(
         message=said.message[:1024],
         sources=_sources(application, trees) if changed and trees else old.sources,
         render_key=memory.current.key,
-        inventory_digest=digest_of(memory.inventory.values()),
+        inventory_digest=digest_of(memory.inventory.values()) if memory.settled else old.inventory_digest,
         plan=_plan_status(memory.plan, said),
         counts=Counts(
             judged.objects, judged.healthy, sum(n.text.startswith("differs:") for n in memory.plan.notices) if memory.plan else 0
