@@ -86,7 +86,8 @@ async def _carry(found: Target, seconds: float) -> tuple[Carried, Patience]:
         await establish(found.client, owner.namespace, found.installation, planned.desired)
         carried = await carry(found.client, found.discovery, found.situation, found.wanted, planned, patience.ready)
     if seconds and carried.complete and not carried.failures:
-        await patience.ready([key for key in carried.inventory if key in versions])
+        written = {o.key: o.live for o in carried.outcomes if o.live is not None}
+        await patience.healthy([key for key in carried.inventory if key in versions], {**found.situation.seen.live, **written})
     return carried, patience
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -37,6 +37,7 @@ Object = dict[str, Any]
 
 SERVERS = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"})
 """Metadata that the API server alone writes."""
+NAMESPACE = ("", "Namespace")
 PARALLEL = 8
 
 
@@ -50,22 +51,20 @@ class Judged(Struct, frozen=True):
 
 async def check(plan: Plan, desired: Mapping[Key, Desired], client: Client, discovery: Discovery, owner: Owner) -> Plan:
     """The plan in grade Checked. Raises UnreachableError where the API server cannot be asked at all."""
-    rehearsal = Rehearsal(client, discovery, owner, Authority())
-    coming = {key.name for key in desired if (key.group, key.kind) == ("", "Namespace")}
-    gate = asyncio.Semaphore(PARALLEL)
-
-    async def one(action: Action) -> Judged:
-        async with gate:
-            return await _judge(action, desired.get(action.key), client, discovery, rehearsal, coming)
-
-    judged = await asyncio.gather(*(one(action) for action in plan.actions))
-    actions = tuple(j.action for j in judged if j.action is not None)
+    asking = Asking(client, discovery, desired, Rehearsal(client, discovery, owner, Authority()))
+    spaces = [a for a in plan.actions if (a.key.group, a.key.kind) == NAMESPACE]
+    judged = dict(zip(spaces, await asking.about(spaces), strict=True))
+    new = {a.key.name for a, j in judged.items() if j.action is not None and j.action.verb == "create" and not j.action.problem}
+    rest = [a for a in plan.actions if a not in judged and a.key.namespace not in new]
+    judged |= zip(rest, await asking.about(rest), strict=True)
+    answers = [judged.get(a) or Judged(a, f"cannot be checked before Namespace {a.key.namespace} is there") for a in plan.actions]
+    actions = tuple(j.action for j in answers if j.action is not None)
     return msgspec.structs.replace(
         plan,
         grade="Checked",
         actions=actions,
-        unchanged=plan.unchanged + len(judged) - len(actions),
-        notices=(*plan.notices, *_notices([j for j in judged if j.unasked])),
+        unchanged=plan.unchanged + len(answers) - len(actions),
+        notices=(*plan.notices, *_notices([j for j in answers if j.unasked])),
     )
 
 
@@ -102,22 +101,45 @@ class Rehearsal(Writer):
         return super()._done(answer, resource, desired, action, entry, taken)
 
 
-async def _judge(
-    action: Action, desired: Desired | None, client: Client, discovery: Discovery, rehearsal: Rehearsal, coming: set[str]
-) -> Judged:
-    resource = discovery.find(action.api_version, action.key.kind)
-    if action.verb == "keep":
-        return Judged(action)
-    if resource is None:
-        return Judged(action, "cannot be checked before its CustomResourceDefinition is there")
-    live = await _live(client, resource, action.key)
-    if desired is None:
+class Asking:
+    """The questions of one plan, at most eight at once."""
+
+    def __init__(self, client: Client, discovery: Discovery, desired: Mapping[Key, Desired], rehearsal: Rehearsal) -> None:
+        self._client = client
+        self._discovery = discovery
+        self._desired = desired
+        self._rehearsal = rehearsal
+        self._gate = asyncio.Semaphore(PARALLEL)
+
+    async def about(self, actions: Sequence[Action]) -> list[Judged]:
+        """What the API server says of each."""
+        return list(await asyncio.gather(*map(self._one, actions)))
+
+    async def _one(self, action: Action) -> Judged:
+        async with self._gate:
+            resource = self._discovery.find(action.api_version, action.key.kind)
+            if action.verb == "keep":
+                return Judged(action)
+            if resource is None:
+                return Judged(action, "cannot be checked before its CustomResourceDefinition is there")
+            desired = self._desired.get(action.key)
+            if desired is None:
+                return await self._deletion(action, resource)
+            return await self._apply(action, desired, resource)
+
+    async def _deletion(self, action: Action, resource: Resource) -> Judged:
+        live = await _live(self._client, resource, action.key)
         return Judged(msgspec.structs.replace(action, consequence=consequence(live, None, pods=_pods(live))))
-    known = Entry(action.key, action.api_version, action.uid)
-    outcome = await rehearsal.write(action, desired, known if action.uid else None)
-    if outcome.error is not None:
-        return _refused(action, outcome.error, coming)
-    return Judged(_compared(action, live, rehearsal.answers[action.key], outcome.ownership, rehearsal.manager))
+
+    async def _apply(self, action: Action, desired: Desired, resource: Resource) -> Judged:
+        """A dry run, then a look at what lives; what the dry run made new has no version, and needs no look."""
+        known = Entry(action.key, action.api_version, action.uid) if action.uid else None
+        outcome = await self._rehearsal.write(action, desired, known)
+        if outcome.error is not None:
+            return _refused(action, outcome.error)
+        answer = self._rehearsal.answers[action.key]
+        live = await _live(self._client, resource, action.key) if answer["metadata"].get("resourceVersion") else None
+        return Judged(_compared(action, live, answer, outcome.ownership, self._rehearsal.manager))
 
 
 async def _live(client: Client, resource: Resource, key: Key) -> Object | None:
@@ -127,11 +149,9 @@ async def _live(client: Client, resource: Resource, key: Key) -> Object | None:
         return None
 
 
-def _refused(action: Action, error: TrimtabError, coming: set[str]) -> Judged:
+def _refused(action: Action, error: TrimtabError) -> Judged:
     if isinstance(error, UnreachableError | NotSentError):
         raise error
-    if isinstance(error, NotFoundError) and action.key.namespace in coming:
-        return Judged(action, f"cannot be checked before Namespace {action.key.namespace} is there")
     return Judged(msgspec.structs.replace(action, problem=str(error)))
 
 

@@ -108,20 +108,24 @@ class Patience:
 
     async def ready(self, keys: Sequence[Key]) -> bool:
         """Wait until all of these are healthy; False when the time is up."""
+        return await self.healthy(keys, {})
+
+    async def healthy(self, keys: Sequence[Key], known: Mapping[Key, Live]) -> bool:
+        """The same, where some were just seen: only those that were not healthy then are looked at."""
+        self.unhealthy = {key: why for key in keys if (why := _why(known.get(key)))}
         started, pause, said = self._clock.monotonic(), FIRST_PAUSE, ""
-        while True:
-            await self._look(keys if not said and pause == FIRST_PAUSE else list(self.unhealthy))
+        while self.unhealthy:
+            await self._look(list(self.unhealthy))
             waited = self._clock.monotonic() - started
-            if not self.unhealthy:
-                await self._know_new_kinds(keys)
-                return True
-            if waited >= self._seconds:
+            if self.unhealthy and waited >= self._seconds:
                 return False
-            if waited >= QUIET and (text := self._text()) != said:
+            if self.unhealthy and waited >= QUIET and (text := self._text()) != said:
                 said = text
                 self._tell(text)
-            await self._clock.sleep(pause)
+            await self._clock.sleep(pause if self.unhealthy else 0.0)
             pause = min(2 * pause, LAST_PAUSE)
+        await self._know_new_kinds(keys)
+        return True
 
     async def _look(self, keys: Sequence[Key]) -> None:
         found = await asyncio.gather(*(self._live(key) for key in keys))
