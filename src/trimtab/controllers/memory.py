@@ -32,6 +32,8 @@ class Memory(Struct):
     good: KeptSet | None = None
     newest: KeptSet | None = None
     """What the newest revision renders to; other than `current` while that one is quarantined."""
+    looked: Looked | None = None
+    """What `newest` was made from: while it is the same, nothing is worked out again."""
     kept: str = ""
     """The render key of the set that the state in the cluster has; empty while there is none."""
     settled: bool = False
