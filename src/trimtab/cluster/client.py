@@ -11,6 +11,7 @@ This is the one boundary where aiohttp's exceptions and HTTP's status codes beco
 from __future__ import annotations
 
 import asyncio
+import io
 import random
 import re
 import socket
@@ -46,6 +47,7 @@ Query = Sequence[tuple[str, str]]
 _CONNECT_SECONDS = 10.0
 _ENDLESS = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
 _READ_SIZE = 1 << 18
+_LARGE = 1 << 20  # bytes; aiohttp warns of larger ones in one piece
 # Methods that may be sent again by their nature. DELETE and PATCH become so by preconditions and apply: the caller says it.
 _HARMLESS = frozenset({"GET", "HEAD"})
 _BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, ConnectionResetError, BrokenPipeError)
@@ -245,7 +247,7 @@ class Client:
                 async with self._sessions[0].request(
                     call.method,
                     call.url,
-                    data=call.body,
+                    data=_payload(call.body),
                     headers=call.headers,
                     timeout=self._timeout(call.timeout),
                     ssl=self._context or True,
@@ -326,6 +328,11 @@ class Client:
         # aiohttp would send GET, PUT and DELETE again by itself when a connection breaks; whether that does harm is for us to say.
         session._retry_connection = False  # ruff: ignore[private-member-access] (there is no public switch)
         return session
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A body as aiohttp wants it: what is large is sent in pieces, so that the loop stays responsive."""
+    return io.BytesIO(body) if body is not None and len(body) > _LARGE else body
 
 
 @lru_cache(1024)
