@@ -115,6 +115,9 @@ async def _render(
     except (RenderFailedError, RenderStoppedError) as error:
         failed = _rested(tree, inputs, error.reads, error.capability_reads)
         raise ProduceError(error, (*done, *files, failed)) from error
+    except InputError as error:  # the repository itself: an object over its cap, a hostile tree; any commit may mend it
+        error.place = error.place or Place(source.path)
+        raise ProduceError(error, (*done, *files, _rested(tree, inputs, (("t", "", tree.tree),), ()))) from error
     rested = (*files, _rested(tree, inputs, result.reads, result.capability_reads))
     return _Part(result.key, _printed(result, source), _notices(result), rested)
 

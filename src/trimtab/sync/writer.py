@@ -81,6 +81,8 @@ class Writer:
             self._authority.check(Write(self._owner, self._purpose, action.key))
             outcome = await self._carry_out(action, desired, entry, evidence)
         except TrimtabError as error:
+            if isinstance(error, InputError) and desired is not None:
+                error.place = error.place or desired.place
             outcome = Outcome(action.key, action.verb, error=error)
         metrics.WRITES.labels(action.verb, "failed" if outcome.error else "done").inc()
         return outcome
