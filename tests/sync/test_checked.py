@@ -139,19 +139,42 @@ async def test_an_object_that_would_stay_as_it_is_is_no_action(bench: Bench) -> 
     assert checked.equal
 
 
+async def scaled(bench: Bench, replicas: int) -> None:
+    """An autoscaler that has scaled a Deployment."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
+    spec = {"scaleTargetRef": target, "minReplicas": replicas, "maxReplicas": replicas}
+    head = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "h", "namespace": bench.namespace}}
+    await support.apply(bench.client, {**head, "spec": spec}, HPAS, manager="kubectl")
+    scale = json.dumps({"spec": {"replicas": replicas}}).encode()
+    manager = "horizontal-pod-autoscaler"
+    await objects.merge_patch(bench.client, DEPLOYMENTS, bench.namespace, "d", scale, manager=manager, subresource="scale")
+
+
 async def test_a_field_that_an_autoscaler_drives_is_left_to_it(bench: Bench) -> None:
     """Scaled to 3 under an autoscaler where Git says 1: no change is foretold, because none is made."""
     await bench.apply(deployment("d", replicas=1))
-    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}
-    spec = {"scaleTargetRef": target, "minReplicas": 3, "maxReplicas": 3}
-    head = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "h", "namespace": bench.namespace}}
-    await support.apply(bench.client, {**head, "spec": spec}, HPAS, manager="kubectl")
-    scale = json.dumps({"spec": {"replicas": 3}}).encode()
-    await objects.merge_patch(
-        bench.client, DEPLOYMENTS, bench.namespace, "d", scale, manager="horizontal-pod-autoscaler", subresource="scale"
-    )
+    await scaled(bench, 3)
     plan = await bench.check(deployment("d", replicas=1, image="app:2"))
     assert [path for path, _, _ in told(only(plan))] == ["spec.template.spec.containers[app].image"]
+
+
+async def test_a_field_that_git_leaves_to_an_autoscaler_does_not_fall(bench: Bench) -> None:
+    """Git drops the replicas that it set: they are handed over first, in earnest as in the plan, and asking hands nothing over."""
+    await bench.apply(deployment("d", replicas=3))
+    await scaled(bench, 3)
+    before = await objects.get_json(bench.client, DEPLOYMENTS, bench.namespace, "d")
+    action = only(await bench.check(deployment("d", replicas=None, image="app:2")))
+    assert [path for path, _, _ in told(action)] == ["spec.template.spec.containers[app].image"]
+    assert [(o.paths, o.after) for o in action.ownership] == [(("spec.replicas",), "HorizontalPodAutoscaler h")]
+    after = await objects.get_json(bench.client, DEPLOYMENTS, bench.namespace, "d")
+    assert [e["manager"] for e in after["metadata"]["managedFields"]] == [e["manager"] for e in before["metadata"]["managedFields"]]
+
+
+async def test_a_field_that_nothing_drives_falls_to_its_default(bench: Bench) -> None:
+    """Without an autoscaler the same change means one pod, and the plan says so."""
+    await bench.apply(deployment("d", replicas=3))
+    action = only(await bench.check(deployment("d", replicas=None)))
+    assert told(action) == [("spec.replicas", 3, 1)]
 
 
 async def test_a_deletion_says_what_goes(bench: Bench) -> None:

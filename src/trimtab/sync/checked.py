@@ -19,18 +19,20 @@ from trimtab.api.meta import LABEL, OWNER
 from trimtab.cluster import objects
 from trimtab.cluster.client import Client
 from trimtab.cluster.discovery import Discovery
-from trimtab.cluster.errors import NotFoundError, NotSentError, UnreachableError
+from trimtab.cluster.errors import NotFoundError, NotSentError, StatusError, UnreachableError
 from trimtab.cluster.resources import Resource
 from trimtab.core.errors import TrimtabError
 from trimtab.plan.consequences import consequence
 from trimtab.plan.difference import difference, mask
-from trimtab.plan.fields import show
+from trimtab.plan.fields import contains, show
+from trimtab.plan.handover import REPLICAS
 from trimtab.plan.managers import BEFORE_FIRST_APPLY, classify, nobodys
 from trimtab.plan.model import Action, Change, Desired, Entry, Key, Notice, Ownership, Plan
 from trimtab.plan.owner import Owner, application_of
 from trimtab.plan.ownership import added
 from trimtab.plan.projection import entry_of, lookup
 from trimtab.sync.authority import Authority
+from trimtab.sync.scalers import drivers_of
 from trimtab.sync.writer import Outcome, Writer
 
 Object = dict[str, Any]
@@ -94,6 +96,9 @@ class Rehearsal(Writer):
         """Nothing would be kept for the apply that follows; what it would take out is read off the answer instead (see `_taken_out`)."""
         return None
 
+    async def _hand_over(self, resource: Resource, desired: Desired) -> None:
+        """The same: what would be handed over is read off the answer (see `Asking._handed_over`)."""
+
     def _done(
         self, answer: bytes, resource: Resource, desired: Desired, action: Action, entry: Entry | None, taken: tuple[Ownership, ...] = ()
     ) -> Outcome:
@@ -139,7 +144,20 @@ class Asking:
             return _refused(action, outcome.error)
         answer = self._rehearsal.answers[action.key]
         live = await _live(self._client, resource, action.key) if answer["metadata"].get("resourceVersion") else None
+        if live is not None and (given := await self._handed_over(live, answer)):
+            answer["spec"]["replicas"] = live["spec"]["replicas"]
+            return Judged(_compared(action, live, answer, (*outcome.ownership, *given), self._rehearsal.manager))
         return Judged(_compared(action, live, answer, outcome.ownership, self._rehearsal.manager))
+
+    async def _handed_over(self, live: Object, answer: Object) -> tuple[Ownership, ...]:
+        """Replicas that Git drops while a controller drives them: the writer gives them away first, so they do not fall to the default."""
+        ours = entry_of(answer, manager=self._rehearsal.manager, api_version=str(answer.get("apiVersion"))) or {}
+        (was, before), (_, after) = lookup(live, REPLICAS), lookup(answer, REPLICAS)
+        if not was or before == after or contains(ours, REPLICAS):
+            return ()
+        driver = (await drivers_of(self._client, self._discovery, live))(REPLICAS)
+        reason = "dropped in Git while it drives this"
+        return (Ownership((show(REPLICAS),), self._rehearsal.manager, driver, reason),) if driver else ()
 
 
 async def _live(client: Client, resource: Resource, key: Key) -> Object | None:
@@ -152,7 +170,8 @@ async def _live(client: Client, resource: Resource, key: Key) -> Object | None:
 def _refused(action: Action, error: TrimtabError) -> Judged:
     if isinstance(error, UnreachableError | NotSentError):
         raise error
-    return Judged(msgspec.structs.replace(action, problem=str(error)))
+    told = error.status.message if isinstance(error, StatusError) and error.status.message else str(error)
+    return Judged(msgspec.structs.replace(action, problem=told))
 
 
 def _compared(action: Action, live: Object | None, answer: Object, ownership: tuple[Ownership, ...], manager: str) -> Action | None:

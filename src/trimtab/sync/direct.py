@@ -76,7 +76,8 @@ async def carry(client: Client, discovery: Discovery, situation: Situation, want
     good = state.current if state.current.key and state.current.key != wanted.key else state.good
     pending = with_pending(situation.inventory, [planned.desired[a.key] for a in planned.plan.actions if a.verb == "create"])
     await keeper.save(owner, State(owner.full, tuple(pending.values()), wanted, good))
-    writer = Writer(client, discovery, owner, Authority())
+    previous = {d.key: d for d in state.current.desired}
+    writer = Writer(client, discovery, owner, Authority(), previous=previous.get)
     actions = [a for a in planned.plan.actions if a.verb != "keep"]
     carried = await carry_out(actions, planned.desired, pending, writer, superseded=lambda: False, barriers=planned.barriers, ready=ready)
     inventory: Inventory = {key: entry for key, entry in carried.inventory.items() if key not in planned.forgotten}
