@@ -6,6 +6,7 @@ import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
@@ -35,15 +36,17 @@ async def served(devcluster: DevCluster, tmp_path_factory: pytest.TempPathFactor
     """The controller, in this process, over a repository."""
     directory = tmp_path_factory.mktemp("served")
     server = GitServer(directory / "git")
-    await server.start()
-    async with support.open_client(devcluster.kubeconfig) as admin, support.open_client(devcluster.kubeconfig) as own:
+    async with AsyncExitStack() as stack:
+        await server.start()
+        stack.push_async_callback(server.stop)
+        admin = await stack.enter_async_context(support.open_client(devcluster.kubeconfig))
+        own = await stack.enter_async_context(support.open_client(devcluster.kubeconfig))
         await apply_definitions(admin)
         control, target = await support.make_namespace(admin), await support.make_namespace(admin)
         fleet = Fleet(admin=admin, own=own, server=server, directory=directory, control=control, target=target)
+        stack.push_async_callback(fleet.stop)
         await fleet.begin()
         yield fleet
-        await fleet.stop()
-    await server.stop()
 
 
 @pytest.fixture
