@@ -40,7 +40,10 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def beside(environment: None, fleet: Fleet, capfd: pytest.CaptureFixture[str]) -> Beside:
-    """A healthy application, its pace measured before anything hostile came."""
+    """A healthy application, its pace measured before anything hostile came; two render workers, as by default."""
+    await fleet.stop()
+    fleet.render_workers = 2
+    await fleet.start()
     made = Beside(fleet, capfd)
     await made.begin()
     return made

@@ -43,6 +43,7 @@ class Fleet:
         self.target = target
         self.url = ""
         self.work = directory / "work"
+        self.render_workers = 1
         self.manager: Manager | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -62,7 +63,7 @@ class Fleet:
             worker=find_worker(),
             decrypt_worker=find_worker(DECRYPT),
             identity="test",
-            render_workers=1,
+            render_workers=self.render_workers,
         )
         self.manager = Manager(self.own, options, clock=SystemClock(), chance=random.random)
         self._running = asyncio.create_task(self.manager.run(), name="manager")
