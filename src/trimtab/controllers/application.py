@@ -10,6 +10,7 @@ A reconcile is level-triggered: it looks at what is, never at what happened, and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -47,10 +48,10 @@ class NotFetchedError(UnavailableError):
 class Applications:
     """The reconciler of Application."""
 
-    def __init__(self, world: World, repositories: Repositories, kept: Mapping[str, State]) -> None:
+    def __init__(self, world: World, repositories: Repositories, kept: Mapping[str, State | UnavailableError]) -> None:
         self._world = world
         self._repositories = repositories
-        self._kept = dict(kept)
+        self._kept: dict[str, State | UnavailableError | None] = dict(kept)
         self._memories: dict[str, Memory] = {}
         self._owner_of: dict[Key, str] = {}
 
@@ -62,7 +63,12 @@ class Applications:
         if read.value is None:
             return await outcome.unreadable(self._world, read)
         application = read.value
-        memory = self._remember(key, application)
+        owner = Owner(self._world.installation.id, application.metadata.namespace, application.metadata.name)
+        damage = await self._damage(owner)
+        if damage is not None:
+            unknown = Memory(owner, application.status, application.status)
+            return await outcome.failed(self._world, application, unknown, damage, Retry(damage, 15.0))
+        memory = self._remember(key, application, owner)
         try:
             if application.metadata.deletion_timestamp is not None:
                 return await self._teardown(application, memory)
@@ -139,11 +145,21 @@ class Applications:
         if application is not None:
             self._world.application_queue.add(application)
 
-    def _remember(self, key: str, application: Application) -> Memory:
+    async def _damage(self, owner: Owner) -> UnavailableError | None:
+        """Why the kept state cannot be read: that is never "empty", so nothing is done; it is read anew until somebody has restored it."""
+        if isinstance(self._kept.get(owner.full), UnavailableError):
+            try:
+                restored = await self._world.keeper.load(owner)
+            except UnavailableError as error:
+                return error
+            self._kept[owner.full] = restored
+        return None
+
+    def _remember(self, key: str, application: Application, owner: Owner) -> Memory:
         memory = self._memories.get(key)
         if memory is None:
-            owner = Owner(self._world.installation.id, application.metadata.namespace, application.metadata.name)
-            memory = self._memories[key] = Memory.of(application, owner, self._kept.pop(owner.full, None))
+            kept = self._kept.pop(owner.full, None)
+            memory = self._memories[key] = Memory.of(application, owner, kept if isinstance(kept, State) else None)
             memory.since = memory.started = self._world.clock.monotonic()
             self._index(memory)
             for rested in memory.current.rested:
@@ -185,6 +201,9 @@ class Applications:
     async def _newest(self, application: Application, memory: Memory, trees: Mapping[str, Tree]) -> KeptSet:
         """What the sources render to now: what we have, where all that it rested on still holds; a new render otherwise."""
         looked = self._looked_at(application, trees)
+        if memory.refused is not None and looked is not None and memory.refused[0] == looked:
+            raise memory.refused[1]
+        memory.refused = None
         if memory.newest is None or looked is None or looked != memory.looked:
             memory.newest = await self._produced(application, memory, trees)
             memory.looked = looked
@@ -206,6 +225,7 @@ class Applications:
             newest = await produce(memory.owner, application.spec, trees, setting, key_of)
         except ProduceError as error:
             self._note_reads(application, KeptSet(rested=error.rested), trees)
+            memory.refused = (self._looked_at(application, trees), error)
             raise
         self._note_reads(application, newest, trees)
         return memory.current if newest.key == memory.current.key else newest
@@ -233,9 +253,10 @@ class Applications:
         have = {(e.api_version, e.key.kind) for e in memory.inventory.values()}
         want = {(d.api_version, d.key.kind) for d in wanted.desired}
         for api_version, kind in sorted(have | want):
-            resource = self._world.discovery.find(api_version, kind)
-            if resource is not None:
-                self._world.watches.watch(resource)
+            with suppress(UnavailableError):  # its group does not answer: nothing is concluded about that kind, the others go on
+                resource = self._world.discovery.find(api_version, kind)
+                if resource is not None:
+                    self._world.watches.watch(resource)
         await self._world.watches.synced(have)
         if not memory.settled:
             live = self._live(memory)

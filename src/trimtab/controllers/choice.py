@@ -40,6 +40,7 @@ def take_request(metadata: ObjectMeta, memory: Memory) -> Request | None:
     if request is None or request.text == memory.status.handled:
         return None
     memory.status = msgspec.structs.replace(memory.status, handled=request.text)
+    memory.refused = None
     if request.verb in {"retry", "resume"}:
         memory.status = msgspec.structs.replace(memory.status, quarantined=[], pinned="")
         memory.since = 0.0

@@ -34,6 +34,8 @@ class Memory(Struct):
     """What the newest revision renders to; other than `current` while that one is quarantined."""
     looked: Looked | None = None
     """What `newest` was made from: while it is the same, nothing is worked out again."""
+    refused: tuple[Looked | None, TrimtabError] | None = None
+    """From what no set could be made, and why: it is not tried again until one of that changes, or a person asks."""
     kept: str = ""
     """The render key of the set that the state in the cluster has; empty while there is none."""
     settled: bool = False
