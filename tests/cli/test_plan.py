@@ -13,6 +13,7 @@ from tests.support import cluster as support
 from tests.support.commandline import Said, chart, folder, spawned, typed
 from tests.support.fleet import Fleet, config_map, deployment
 
+from trimtab.cli.cloned import address
 from trimtab.cli.devcluster import DevCluster
 from trimtab.cli.source import SourceFlags
 from trimtab.cli.target import ClusterFlags, target
@@ -218,3 +219,32 @@ async def test_a_plan_for_an_application_is_the_controllers_plan(fleet: Fleet, d
     status = await fleet.settled("a", "Waiting")
     assert before.status == 2, before
     assert before.json["digest"] == status["plan"]["digest"]
+
+
+async def test_in_a_clone_the_folder_is_its_applications_source(fleet: Fleet, devcluster: DevCluster) -> None:
+    """`trimtab plan PATH`, and nothing else, says what a push would do."""
+    await fleet.push({"apps/a/a.yaml": config_map("a", k="1"), "apps/a/b.yaml": config_map("b")})
+    await fleet.application("a")
+    await fleet.settled("a")
+    await fleet.quiet()
+    folder(fleet.work / "apps/a", {"a.yaml": config_map("a", k="2")})
+    answer = await spawned("plan", fleet.work / "apps/a", "--kubeconfig", devcluster.kubeconfig)
+    assert answer.status == 2, answer
+    assert answer.out.startswith("a: 1 change, 1 unchanged")
+    assert f"~ ConfigMap {fleet.target}/a" in answer.out
+    assert "apps/a/a.yaml:1" in answer.out
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://git.example.com/acme/fleet.git",
+        "https://bot@git.example.com/acme/fleet",
+        "ssh://git@git.example.com/acme/fleet.git",
+        "git@git.example.com:acme/fleet.git",
+        "git@git.example.com:/acme/fleet/",
+    ],
+)
+def test_one_repository_has_many_addresses(url: str) -> None:
+    """A clone by SSH is a clone of what a Repository fetches by HTTPS."""
+    assert address(url) == "git.example.com/acme/fleet"

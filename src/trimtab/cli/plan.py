@@ -34,7 +34,8 @@ def plan(
     cluster: Annotated[ClusterFlags, Parameter(name="*")] = ClusterFlags(),  # ruff: ignore[function-call-in-default-argument]  frozen
     *,
     application: Annotated[
-        str, Parameter(group=CLUSTER, help="An Application of a controller, NAME or NAMESPACE/NAME: as if the folder were pushed to it.")
+        str,
+        Parameter(group=CLUSTER, help="NAME or NAMESPACE/NAME: as if the folder were pushed to it. Default: the one whose source it is."),
     ] = "",
     grade: Annotated[
         Literal["local", "checked"], Parameter(group=CLUSTER, help="`checked` asks the API server what each write would do.")
@@ -51,7 +52,7 @@ async def _plan(
 ) -> int:
     async with target(path, source, cluster, application=application, seconds=seconds) as found:
         made = await checked_plan(found) if checked else found.planned.plan
-    sys.stdout.write(shown(made, output, paint_for(sys.stdout), "" if application else applying(path, source, cluster)))
+    sys.stdout.write(shown(made, output, paint_for(sys.stdout), "" if found.is_pushed else applying(path, source, cluster)))
     return tell_problems(found) or (EQUAL if made.equal else DIFFERENT)
 
 

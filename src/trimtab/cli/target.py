@@ -1,7 +1,8 @@
 """From a folder and a cluster to a plan: what `trimtab plan` and `trimtab apply` have in common.
 
-Without `--application` the folder is an application of its own, of the installation in the destination namespace; where there is none
-yet, of one that would be made. With it, the folder is the new content of an Application that a controller serves.
+With `--application`, or in a clone of its Repository, the folder is the new content of an Application that a controller serves.
+Otherwise it is an application of its own, of the installation in the destination namespace; where there is none yet, of one that would
+be made.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from msgspec import Struct, structs
 
 from trimtab.api.application import Application, ApplicationSpec, Destination
 from trimtab.api.meta import decode
+from trimtab.cli.cloned import application_of
 from trimtab.cli.source import SourceFlags, folder_of, given_parameters
 from trimtab.cluster import objects
 from trimtab.cluster.client import Client
@@ -64,6 +66,8 @@ class Target(Struct, frozen=True):
     """Whether the installation is in the cluster already."""
     served: Application | None
     """The Application that is the owner already, if there is one."""
+    is_pushed: bool
+    """Whether the folder is the source of that Application, which a controller serves."""
     situation: Situation
     wanted: KeptSet
     planned: Planned
@@ -83,9 +87,12 @@ class Wish(Struct, frozen=True):
 
 @asynccontextmanager
 async def target(
-    path: Path, flags: SourceFlags, cluster: ClusterFlags, *, application: str = "", seconds: float, approved: str = ""
+    path: Path, flags: SourceFlags, cluster: ClusterFlags, *, application: str | None = None, seconds: float, approved: str = ""
 ) -> AsyncGenerator[Target]:
-    """Render the folder and make the plan, local grade. The client is open as long as the context is."""
+    """Render the folder and make the plan, local grade. The client is open as long as the context is.
+
+    `application` is the Application that the folder is the source of; "" looks for it where no flag says otherwise, None does not.
+    """
     folder, clock = folder_of(path, flags), SystemClock()
     connection = load_kubeconfig(cluster.kubeconfig, cluster.context or None, allow_exec=True)
     async with (
@@ -94,6 +101,8 @@ async def target(
     ):
         discovery = Discovery(client, at_most_every=1.0)
         await discovery.refresh()
+        if application == "" and flags == SourceFlags() and not cluster.create_namespace:  # ruff: ignore[compare-to-empty-string]  None is another word
+            application = await application_of(client, discovery, folder)
         if application:
             wish = await _application(client, application, flags.namespace or CONTROL, folder)
         else:
@@ -108,7 +117,7 @@ async def target(
         situation = await situate(client, discovery, owner, noted=wish.noted)
         lost = lost_capabilities(situation.state.current, wanted)
         planned = plan_for(situation, wish.spec, wanted, lost=lost, approved=approved)
-        yield Target(client, discovery, clock, installation, found is not None, wish.served, situation, wanted, planned)
+        yield Target(client, discovery, clock, installation, found is not None, wish.served, bool(application), situation, wanted, planned)
 
 
 async def _folder(client: Client, namespace: str, folder: Folder, *, create_namespace: bool) -> Wish:
