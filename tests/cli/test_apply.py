@@ -145,22 +145,6 @@ async def test_a_namespace_is_made_when_asked_for(devcluster: DevCluster, cluste
     await support.drop(cluster, NAMESPACES, "", new)
 
 
-async def test_a_person_who_says_no(
-    devcluster: DevCluster, cluster: Client, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a terminal the checked plan is shown and asked about."""
-    made = folder(tmp_path, {"a.yaml": config_map("a")})
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("builtins.input", lambda _: "n")
-    answer = await apply(devcluster, namespace, made)
-    assert answer.status == 1
-    assert f"+ ConfigMap {namespace}/a" in answer.out
-    with pytest.raises(NotFoundError):
-        await objects.get(cluster, CONFIG_MAPS, namespace, "a")
-    monkeypatch.setattr("builtins.input", lambda _: "y")
-    assert (await apply(devcluster, namespace, made)).status == 0
-
-
 @pytest.fixture
 async def later(devcluster: DevCluster, cluster: Client, namespace: str, tmp_path: Path) -> AsyncIterator[Fleet]:
     """A controller that has not been started yet, of a namespace in which nothing of ours is."""

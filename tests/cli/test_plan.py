@@ -21,6 +21,7 @@ from trimtab.cluster import objects
 from trimtab.cluster.client import Client
 from trimtab.cluster.resources import Resource
 from trimtab.sync.keeper import Keeper
+from trimtab.sync.state import State
 
 fleet = controllers.fleet
 CONFIG_MAPS, SECRETS, DEPLOYMENTS = support.CONFIG_MAPS, support.SECRETS, support.DEPLOYMENTS
@@ -198,6 +199,7 @@ async def test_the_folder_renders_to_what_the_controller_applies(fleet: Fleet, d
     await fleet.settled("a")
     await fleet.stop()
     (applied,) = (await Keeper(fleet.admin, fleet.control).load_all()).values()
+    assert isinstance(applied, State)
     flags = SourceFlags(namespace=fleet.control)
     async with target(fleet.work / "apps/a", flags, ClusterFlags(kubeconfig=devcluster.kubeconfig), seconds=10) as found:
         assert [(d.key, d.digest) for d in found.wanted.desired] == [(d.key, d.digest) for d in applied.current.desired]

@@ -56,6 +56,12 @@ def test_a_fault_of_ours_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> 
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_an_error_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a server or a manifest says stands on one line, its control characters written out."""
+    guarded(failing(InputError("one\ntwo \x1b[31m")), verbose=False)
+    assert capsys.readouterr().err == "✗ one two \\u001b[31m\n"
+
+
 def test_several_errors_are_a_sentence_each(capsys: pytest.CaptureFixture[str]) -> None:
     """What a group of tasks raised is told one by one, with details only under -v."""
     group = ExceptionGroup("both", [InputError("One.", remedy="Mend it."), TrimtabError("Two.", detail="of four")])

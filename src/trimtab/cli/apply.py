@@ -12,7 +12,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from trimtab.api.meta import seconds as to_seconds
-from trimtab.cli.errors import EQUAL, FAILED, tell
+from trimtab.cli.errors import EQUAL, FAILED, complain, tell
 from trimtab.cli.output import paint_for
 from trimtab.cli.plan import SHORTEST, applying, checked_plan, shown, tell_problems, way_out
 from trimtab.cli.source import SourceFlags
@@ -83,7 +83,7 @@ async def _carry(found: Target, seconds: float) -> tuple[Carried, Patience]:
     if is_kept(found.situation, found.wanted, planned):
         carried = Carried((), found.situation.inventory, complete=True)
     else:
-        await establish(found.client, owner.namespace, found.installation, planned.desired)
+        await establish(found.client, owner, found.installation, planned.desired)
         carried = await carry(found.client, found.discovery, found.situation, found.wanted, planned, patience.ready)
     if seconds and carried.complete and not carried.failures:
         written = {o.key: o.live for o in carried.outcomes if o.live is not None}
@@ -124,5 +124,5 @@ def _verdict(carried: Carried, waited: Patience) -> int:
         if outcome.error is not None:
             tell(outcome.error)
     for key, why in waited.unhealthy.items():
-        print(f"✗ {key}: {why}", file=sys.stderr)
+        complain(f"{key}: {why}")
     return FAILED if carried.failures or waited.unhealthy or not carried.complete else EQUAL

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from cyclopts import CycloptsError
 
 from trimtab.core.errors import TrimtabError
+from trimtab.plan.values import printable
 
 EQUAL, FAILED, DIFFERENT = 0, 1, 2
 INTERRUPTED = 128 + signal.SIGINT
@@ -32,7 +33,8 @@ def guarded(command: Callable[[], object], *, verbose: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
     except CycloptsError as error:
-        print(f"✗ {_one_line(str(error))} See: trimtab --help", file=sys.stderr)
+        told = str(error).strip()
+        complain(f"{told if told.endswith(('.', '?', '!')) else f'{told}.'} See: trimtab --help")
         return FAILED
     except Exception as error:  # ruff: ignore[blind-except]  the last door: an unexpected error is a sentence, too
         tell(error, verbose=verbose)
@@ -43,7 +45,7 @@ def guarded(command: Callable[[], object], *, verbose: bool) -> int:
 def tell(error: BaseException, *, verbose: bool = False) -> None:
     """One sentence; of several errors at once (a task group's) each one's."""
     for one in _single(error):
-        print(f"✗ {sentence(one)}", file=sys.stderr)
+        complain(sentence(one))
         if verbose and isinstance(one, TrimtabError) and one.detail:
             print(one.detail.rstrip(), file=sys.stderr)
     if verbose:
@@ -59,10 +61,9 @@ def sentence(error: BaseException) -> str:
     return f"Unexpected {type(error).__name__}: {error}. This is a fault of Trimtab; -v shows where, for a report."
 
 
-def _one_line(text: str) -> str:
-    """A message about the command line as one sentence."""
-    line = " ".join(text.split())
-    return line if line.endswith((".", "?", "!")) else f"{line}."
+def complain(text: str) -> None:
+    """One line on standard error, without a control character: what a manifest or a server says must not steer a terminal."""
+    print(f"✗ {printable(' '.join(text.splitlines()))}", file=sys.stderr)
 
 
 def _single(error: BaseException) -> list[BaseException]:

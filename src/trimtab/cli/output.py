@@ -11,6 +11,7 @@ from typing import TextIO
 from trimtab.core.errors import Place
 from trimtab.plan.model import Notice
 from trimtab.plan.text import Paint, Style, plain
+from trimtab.plan.values import printable
 
 _COLOURS: dict[Style, str] = {
     "heading": "1",
@@ -51,7 +52,7 @@ def width() -> int:
 
 def remark(text: str, place: Place | None = None) -> None:
     """A line beside the output, on standard error."""
-    print(f"! {f'{place}: ' if place else ''}{text}", file=sys.stderr)
+    print(f"! {printable(f'{place}: {text}' if place else text)}", file=sys.stderr)
 
 
 def remark_all(notices: Iterable[Notice]) -> None:

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from trimtab.api.meta import seconds as to_seconds
 from trimtab.cli import manifests
-from trimtab.cli.errors import DIFFERENT, EQUAL, FAILED
+from trimtab.cli.errors import DIFFERENT, EQUAL, FAILED, complain
 from trimtab.cli.output import paint_for, width
 from trimtab.cli.source import SourceFlags, typed
 from trimtab.cli.target import CLUSTER, ClusterFlags, Target, target
@@ -92,5 +92,5 @@ def way_out(made: Plan, command: str) -> str:
 def tell_problems(found: Target) -> int:
     """Objects that cannot be used at all, each a sentence; FAILED where there are any."""
     for _, text in found.wanted.problems:
-        print(f"✗ {text}", file=sys.stderr)
+        complain(text)
     return FAILED if found.wanted.problems else EQUAL

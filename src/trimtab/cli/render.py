@@ -12,11 +12,12 @@ from cyclopts import Parameter
 
 from trimtab.api.meta import seconds
 from trimtab.cli import manifests
-from trimtab.cli.errors import EQUAL, FAILED
+from trimtab.cli.errors import EQUAL, FAILED, complain
 from trimtab.cli.output import remark, remark_all
 from trimtab.cli.source import SourceFlags, folder_of, given_parameters
 from trimtab.core.clock import SystemClock
 from trimtab.core.errors import InputError, Place
+from trimtab.plan.values import printable
 from trimtab.render.find import find_worker
 from trimtab.render.result import RenderedObject
 from trimtab.sync.folder import Bare, GivenPool, render_bare
@@ -54,7 +55,7 @@ def _remark(bare: Bare, *, include_hooks: bool) -> None:
         remark(warned.message, Place(warned.path, warned.line) if warned.path else None)
     remark_all(n for n in bare.completed.notices if not include_hooks or "hook" not in n.text)
     for problem in bare.completed.problems:
-        print(f"✗ {InputError(f'{problem.key}: {problem.text}', place=problem.place)}", file=sys.stderr)
+        complain(str(InputError(f"{problem.key}: {problem.text}", place=problem.place)))
 
 
 def printed(objects: list[RenderedObject], form: Format) -> str:
@@ -63,7 +64,7 @@ def printed(objects: list[RenderedObject], form: Format) -> str:
         case "json":
             return f"[{','.join(o.body.decode() for o in objects)}]\n" if not sys.stdout.isatty() else _indented(objects)
         case "name":
-            return "".join(f"{_name(o)}\n" for o in objects)
+            return "".join(f"{printable(_name(o))}\n" for o in objects)
         case _:
             return manifests.yaml(msgspec.json.decode(o.body) for o in objects)
 

@@ -21,10 +21,11 @@ from trimtab.core.clock import Clock
 from trimtab.core.errors import InputError, SupersededError
 from trimtab.plan.inventory import Inventory, with_pending
 from trimtab.plan.model import Desired, Key, Live
+from trimtab.plan.owner import Owner
 from trimtab.sync.authority import Authority
 from trimtab.sync.carry import Awaiting, Carried, carry_out
 from trimtab.sync.installation import Installation, find_or_make
-from trimtab.sync.keeper import MANAGER, Keeper
+from trimtab.sync.keeper import Keeper
 from trimtab.sync.local import Situation, look
 from trimtab.sync.planning import Planned
 from trimtab.sync.state import KeptSet, State
@@ -37,27 +38,28 @@ QUIET = 2.0
 """Seconds before a wait is told of."""
 
 
-async def establish(client: Client, namespace: str, wanted: Installation, desired: Mapping[Key, Desired]) -> None:
+async def establish(client: Client, owner: Owner, wanted: Installation, desired: Mapping[Key, Desired]) -> None:
     """Make sure that the installation is kept before anything bears its id. A namespace that is part of the plan is made for it.
 
     Raises InputError where the namespace is nobody's to make, SupersededError where another installation was made meanwhile.
     """
-    chance = {4: bytes.fromhex(wanted.id), len(wanted.seed): wanted.seed}
+    chance, namespace = {4: bytes.fromhex(wanted.id), len(wanted.seed): wanted.seed}, owner.namespace
     try:
         found = await find_or_make(client, namespace, random=chance.__getitem__)
     except NotFoundError as error:
         if Key("", "Namespace", "", namespace) not in desired:
             raise InputError(f"There is no namespace {namespace}.", remedy="Make it:  --create-namespace") from error
-        await _make_namespace(client, namespace)
+        await _make_namespace(client, owner)
         found = await find_or_make(client, namespace, random=chance.__getitem__)
     if found.id != wanted.id:
         raise SupersededError(f"Another installation was made in namespace {namespace} meanwhile. Run the command again.")
 
 
-async def _make_namespace(client: Client, name: str) -> None:
-    body = msgspec.json.encode({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+async def _make_namespace(client: Client, owner: Owner) -> None:
+    """The bare namespace, by the manager that applies it in a moment: so it counts as made by us."""
+    body = msgspec.json.encode({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": owner.namespace}})
     try:
-        await objects.create(client, NAMESPACES, "", body, manager=MANAGER)
+        await objects.create(client, NAMESPACES, "", body, manager=owner.manager)
     except AlreadyExistsError:
         return
 
