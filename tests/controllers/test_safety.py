@@ -146,3 +146,63 @@ async def test_an_orphaned_application_leaves_its_objects(fleet: Fleet) -> None:
 
     await fleet.until(gone)
     await fleet.until_data("c0", {"k": "1"})
+
+
+async def test_deleting_a_refused_application_leaves_the_objects_of_the_other(fleet: Fleet) -> None:
+    """What it was refused it never had, whatever its pending entries say."""
+    await fleet.push({"apps/a/c.yaml": config_map("shared", k="1"), "apps/b/c.yaml": config_map("shared", k="2")})
+    await fleet.application("a")
+    await fleet.settled("a")
+    await fleet.application("b")
+
+    async def refused() -> bool:
+        return (await fleet.status("b")).get("synced") == "Failed"
+
+    await fleet.until(refused)
+    await support.drop(fleet.admin, APPLICATIONS, fleet.control, "b")
+
+    async def gone() -> bool:
+        return await fleet.get(APPLICATIONS, "b", fleet.control) is None
+
+    await fleet.until(gone)
+    await fleet.until_data("shared", {"k": "1"})
+
+
+async def test_a_kept_claim_keeps_its_namespace(fleet: Fleet) -> None:
+    """A namespace of ours goes with everything in it, so not while something in it is kept."""
+    name = f"{fleet.target}-data"
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": spec}
+    await fleet.push({"apps/a/p.yaml": json.dumps(claim), "apps/a/c.yaml": config_map("c0")})
+    await fleet.application("a", destination={"namespace": name, "createNamespace": True})
+    await fleet.settled("a")
+    await support.drop(fleet.admin, APPLICATIONS, fleet.control, "a")
+
+    async def gone() -> bool:
+        return await fleet.get(APPLICATIONS, "a", fleet.control) is None
+
+    await fleet.until(gone)
+    kept = await fleet.get(NAMESPACES, name)
+    assert kept is not None
+    assert "deletionTimestamp" not in kept["metadata"]
+    assert await fleet.get(CLAIMS, "data", name) is not None
+    assert await fleet.get(CONFIG_MAPS, "c0", name) is None
+
+
+async def test_a_namespace_that_was_there_before_outlives_the_application(fleet: Fleet) -> None:
+    """Also after a restart, when the inventory has been read back from the kept state."""
+    await fleet.push({"apps/a/c.yaml": config_map("c0")})
+    await fleet.application("a", destination={"namespace": fleet.target, "createNamespace": True})
+    await fleet.settled("a")
+    await fleet.stop()
+    await fleet.start()
+    await fleet.quiet()
+    await support.drop(fleet.admin, APPLICATIONS, fleet.control, "a")
+
+    async def gone() -> bool:
+        return await fleet.get(APPLICATIONS, "a", fleet.control) is None
+
+    await fleet.until(gone)
+    found = await fleet.get(NAMESPACES, fleet.target)
+    assert found is not None
+    assert "deletionTimestamp" not in found["metadata"]

@@ -56,7 +56,7 @@ def connect(kubeconfig: Path | None, context: str) -> Connection:
     """The named kubeconfig; else the cluster that we run in; else the user's."""
     if kubeconfig is None and not context and Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists():
         return in_cluster()
-    return load_kubeconfig(kubeconfig, context or None)
+    return load_kubeconfig(kubeconfig, context or None, allow_exec=True)
 
 
 class _Hooks:

@@ -288,6 +288,7 @@ class Applications:
         memory.before = {d.key: d for d in memory.current.desired} if planned.plan.actions else {}
         if wanted.key != memory.current.key:
             outcome.begin(self._world, memory, wanted)
+            memory.carried = planned.plan.digest
         memory.inventory = with_pending(memory.inventory, [planned.desired[a.key] for a in planned.plan.actions if a.verb == "create"])
         self._index(memory)
         pending = len(memory.inventory) > len(before)

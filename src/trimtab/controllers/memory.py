@@ -11,7 +11,6 @@ from trimtab.plan.model import Desired, Key, Plan
 from trimtab.plan.owner import Owner
 from trimtab.sync.state import KeptSet, State
 
-
 Looked = tuple[str, int, tuple[str, ...], str]
 """The Application's uid and generation, the trees of its Repositories, the digest of the cluster's kinds."""
 
@@ -51,6 +50,10 @@ class Memory(Struct):
     failure: str = ""
     """Why the quarantined set failed, for people."""
     plan: Plan | None = None
+    carried: str = ""
+    """The digest of the plan that put the current set in force."""
+    told: bool = False
+    """Whether this application is counted in the metrics."""
     trouble: TrimtabError | None = None
     """Why the newest revision cannot be read or rendered, while what is in force is defended."""
 

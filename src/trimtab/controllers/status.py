@@ -71,7 +71,9 @@ async def say(
         return
     _tell(world, application, memory.written.health, memory.written.synced, said)
     await write_status(world.client, APPLICATIONS, application.metadata, new)
-    metrics.APPLICATIONS.labels(memory.written.synced, memory.written.health).dec()
+    if memory.told:
+        metrics.APPLICATIONS.labels(memory.written.synced, memory.written.health).dec()
+    memory.told = True
     metrics.APPLICATIONS.labels(new.synced, new.health).inc()
     memory.written = new
 
@@ -123,7 +125,7 @@ def _history(memory: Memory, trees: Mapping[str, Tree], outcome: str, now: str) 
         revision=revision_of(trees),
         commit=memory.status.pinned or (first.commit if first is not None else ""),
         render_key=memory.current.key,
-        plan=memory.plan.digest if memory.plan is not None and not open_ else history[0].plan if open_ else "",
+        plan=memory.carried,
         outcome=outcome,
         by="trimtab",
     )

@@ -54,7 +54,12 @@ async def _delete(world: World, memory: Memory, entries: list[Entry]) -> list[En
     order = deletion_order(entries)
     actions = [
         Action(
-            "delete", entries[i].key, entries[i].api_version, "the Application is deleted", stage=-stage, uid=await _uid(world, entries[i])
+            "delete",
+            entries[i].key,
+            entries[i].api_version,
+            "the Application is deleted",
+            stage=-stage,
+            uid=_uid(world, memory, entries[i]),
         )
         for stage, members in enumerate(order)
         for i in members
@@ -68,12 +73,12 @@ async def _delete(world: World, memory: Memory, entries: list[Entry]) -> list[En
     return [e for e in entries if e.key in memory.inventory]
 
 
-async def _uid(world: World, entry: Entry) -> str:
+def _uid(world: World, memory: Memory, entry: Entry) -> str:
     """The uid to delete: the inventory's; of a pending entry the live object's, where it carries our owner annotation."""
     if entry.uid:
         return entry.uid
     live = world.watches.get(entry.api_version, entry.key)
-    return live.uid if live is not None else "never-created"
+    return live.uid if live is not None and live.owner == memory.owner.full else "never-created"
 
 
 async def _never_waits(_: object) -> bool:

@@ -56,4 +56,4 @@ def _ours(live: Live | None, owner: str) -> Live | None:
 def _seen(entry: Entry, live: Live | None, *, trusted: bool) -> Entry:
     if entry.uid or live is None:
         return entry
-    return msgspec.structs.replace(entry, uid=live.uid, projection=live.projection if trusted else "", made=True)
+    return msgspec.structs.replace(entry, uid=live.uid, projection=live.projection if trusted else "", made=live.alone)

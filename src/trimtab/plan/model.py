@@ -86,6 +86,8 @@ class Live(Struct, frozen=True, gc=False):
     """Fields of others in this object: added by people, or by managers that nobody knows."""
     changed_by: str = ""
     """The manager that changed the object last and is not ours: who to name when our fields moved."""
+    alone: bool = False
+    """Whether nobody but us has ever written its main resource: then it was us who made it."""
     deleting: bool = False
     health: str = "Unknown"
     message: str = ""

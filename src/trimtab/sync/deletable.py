@@ -24,8 +24,8 @@ async def kept_back(client: Client, discovery: Discovery, entries: Sequence[Entr
     """The entries that are kept, each with its reason. Raises an ApiError where what is inside cannot be read: then nothing is deleted."""
     kept: dict[Key, str] = {}
     ours = {e.key for e in entries}
-    for entry in entries:
-        why = await _reason(client, discovery, entry, ours)
+    for entry in sorted(entries, key=lambda e: e.key.kind == "Namespace" and not e.key.group):
+        why = await _reason(client, discovery, entry, ours - kept.keys())
         if why:
             kept[entry.key] = why
     return kept

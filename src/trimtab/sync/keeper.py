@@ -7,9 +7,11 @@ the head Secret (chunks first, where there are any); what an older write left be
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 
+from trimtab.api.meta import OWNER
 from trimtab.cluster import objects
 from trimtab.cluster.client import Client
 from trimtab.cluster.errors import NotFoundError
@@ -34,13 +36,21 @@ class Keeper:
         self._namespace = namespace
         self._chunks: dict[str, tuple[str, ...]] = {}
 
-    async def load_all(self) -> dict[str, State]:
-        """Every state by its owner annotation (see `Owner.full`), read in one list."""
+    async def load_all(self) -> dict[str, State | UnavailableError]:
+        """Every state by its owner annotation (see `Owner.full`), read in one list; in the place of a damaged one, the error."""
         secrets: list[StateSecret] = []
         async for page, _ in objects.list_pages(self._client, SECRETS, namespace=self._namespace, label_selector=STATE_LABEL):
             secrets += [_secret.decode(raw) for raw in page]
-        heads = [s for s in secrets if "chunks" in s.data]
-        return dict(self._read(head, secrets) for head in heads)
+        return {s.metadata.annotations.get(OWNER, ""): self._loaded(s, secrets) for s in secrets if "chunks" in s.data}
+
+    def _loaded(self, head: StateSecret, secrets: list[StateSecret]) -> State | UnavailableError:
+        try:
+            state = self._read(head, secrets)[1]
+        except UnavailableError as error:
+            return error
+        own = (s.metadata for s in secrets if s is not head and s.metadata.labels == head.metadata.labels)
+        self._chunks[head.metadata.name] = tuple(m.name for m in own)  # those of a write that was cut short go with the next one
+        return state
 
     async def load(self, owner: Owner) -> State | None:
         """One state; None where none has been kept. Raises UnavailableError when it cannot be told."""
@@ -48,7 +58,10 @@ class Keeper:
             head = _secret.decode(await objects.get(self._client, SECRETS, owner.namespace, secret_name(owner)))
         except NotFoundError:
             return None
-        chunks = [_secret.decode(await objects.get(self._client, SECRETS, owner.namespace, name)) for name in head.chunks]
+        chunks: list[StateSecret] = []
+        for name in head.chunks:
+            with suppress(NotFoundError):  # what is missing is told when they are joined
+                chunks.append(_secret.decode(await objects.get(self._client, SECRETS, owner.namespace, name)))
         return self._read(head, chunks)[1]
 
     def _read(self, head: StateSecret, secrets: list[StateSecret]) -> tuple[str, State]:

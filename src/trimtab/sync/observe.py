@@ -57,6 +57,7 @@ def summarise(live: Object, api_version: str) -> Live:
         projection=projection_digest(live, manager=manager, api_version=api_version),
         taken=extras(live, manager=manager, api_version=api_version),
         changed_by=_changed_by(metadata, manager),
+        alone=_alone(metadata, manager),
         deleting=metadata.get("deletionTimestamp") is not None,
         health=health.status,
         message=health.message,
@@ -74,3 +75,9 @@ def _changed_by(metadata: Object, manager: str) -> str:
     entries = [e for e in metadata.get("managedFields", ()) if e.get("manager") != manager and e.get("subresource") != "status"]
     newest = max(entries, key=lambda e: e.get("time") or "", default=None)
     return str(newest.get("manager", "")) if newest is not None else ""
+
+
+def _alone(metadata: Object, manager: str) -> bool:
+    """Whether every entry of the main resource is ours. An object that others made has an entry of theirs, be it for its labels."""
+    writers = {e.get("manager") for e in metadata.get("managedFields", ()) if not e.get("subresource")}
+    return writers == {manager}

@@ -29,13 +29,14 @@ from trimtab.plan.handover import handover
 from trimtab.plan.managers import BEFORE_FIRST_APPLY, DRIVEN, classify
 from trimtab.plan.model import Action, Desired, Entry, Key, Live, Ownership
 from trimtab.plan.owner import HANDOVER_MANAGER, Owner
-from trimtab.plan.ownership import Conflict, Resolution, rename_entries, resolve
+from trimtab.plan.ownership import Conflict, Resolution, extras, rename_entries, resolve
 from trimtab.sync.authority import Authority, Purpose, Write
 from trimtab.sync.conflicts import conflicts_seen, conflicts_told
 from trimtab.sync.observe import summarise
 from trimtab.sync.scalers import drivers_of
 
 Object = dict[str, Any]
+_LOOKS = 5
 _DRIVEN = {server_text(at) for at in DRIVEN}
 
 
@@ -129,17 +130,19 @@ class Writer:
         action: Action,
         entry: Entry | None,
     ) -> Outcome:
-        """Apply with the conflicts resolved from what the live object says of its managers; once more if it moved meanwhile."""
-        for attempt in range(3):
+        """Apply with the conflicts resolved from what the live object says of its managers; again, at once, where it moved meanwhile.
+
+        Controllers write the status of what has just been changed, so a second look is common and a fifth is not.
+        """
+        for attempts_left in reversed(range(_LOOKS)):
             if live is None:
                 return await self._apply(resource, desired, "", action, entry)
             resolution = await self._resolved(live, desired, told)
-            renamed = await self._rename(resource, desired, live)
-            body = canonical(_guarded(resolution.body, renamed or live))
             try:
-                answer = await self._send(resource, desired.key, body, force=True)
+                renamed = await self._rename(resource, desired, live)
+                answer = await self._send(resource, desired.key, canonical(_guarded(resolution.body, renamed or live)), force=True)
             except ConflictError:
-                if attempt == 2:  # ruff: ignore[magic-value-comparison]  the last of three
+                if not attempts_left:
                     raise
                 live, told = await self._read(resource, desired.key), ()
                 continue
@@ -150,7 +153,7 @@ class Writer:
         body: Object = msgspec.json.decode(desired.body)
         manager = self._owner.manager
         conflicts = told or conflicts_seen(live, body, manager=manager)
-        if any(field in _DRIVEN for field, _ in conflicts):
+        if any(field in _DRIVEN and classify(holder) != "person" for field, holder in conflicts):
             drives = await drivers_of(self._client, self._discovery, live)
             resolution = resolve(live, body, manager=manager, conflicts=conflicts, drives=drives)
         else:
@@ -175,7 +178,9 @@ class Writer:
             await objects.apply(self._client, resource, key.namespace, key.name, body, manager=HANDOVER_MANAGER, force=False)
 
     async def _rename(self, resource: Resource, desired: Desired, live: Object) -> Object | None:
-        """Make people's and earlier tools' entries ours, where they are; the object as it is after that."""
+        """Make people's and earlier tools' entries ours, where they hold fields that we lack; the object as it is after that."""
+        if not any(extra.person for extra in extras(live, manager=self._owner.manager, api_version=desired.api_version)):
+            return None
         entries = live["metadata"].get("managedFields", [])
         renamed = rename_entries(
             entries, to=self._owner.manager, api_version=desired.api_version, take=_is_to_be_taken, kind=desired.key.kind
@@ -208,7 +213,7 @@ class Writer:
         self, answer: bytes, resource: Resource, desired: Desired, action: Action, entry: Entry | None, taken: tuple[Ownership, ...] = ()
     ) -> Outcome:
         live = summarise(msgspec.json.decode(answer), resource.api_version)
-        made = entry.made if entry is not None and entry.uid else live.generation <= 1 and action.verb == "create"
+        made = entry.made if entry is not None and entry.uid else live.alone
         new = Entry(
             desired.key, desired.api_version, live.uid, desired.digest, live.projection, desired.place, desired.wave, desired.prune, made
         )
