@@ -29,9 +29,7 @@ class RepositorySpec(Struct, frozen=True, omit_defaults=True, rename="camel"):
     interval: Annotated[Duration, doc("How often the server is asked; a webhook makes it instant.")] = "1m"
     secret_ref: Annotated[
         LocalRef | None,
-        doc(
-            "Secret: `username` and `password`, `bearerToken`, or `identity` (SSH key) and `known_hosts`; `ca.crt` for a private CA."
-        ),
+        doc("Secret: `username` and `password`, `bearerToken`, or `identity` (SSH key) and `known_hosts`; `ca.crt` for a private CA."),
     ] = None
     timeout: Annotated[Duration, doc("How long one fetch may take.")] = "1m"
     suspend: Annotated[bool, doc("Whether the server is left alone; what was fetched stays in force.")] = False
