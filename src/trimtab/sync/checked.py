@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from trimtab.api.meta import LABEL, OWNER
 from trimtab.cluster import objects
-from trimtab.cluster.client import Client
+from trimtab.cluster.client import Client, Query, Response
 from trimtab.cluster.discovery import Discovery
 from trimtab.cluster.errors import NotFoundError, NotSentError, StatusError, UnreachableError
 from trimtab.cluster.resources import Resource
@@ -80,17 +80,25 @@ def _notices(judged: list[Judged]) -> Iterator[Notice]:
             yield Notice(f"{count} objects: {why}")
 
 
+class DryClient(Client):
+    """A client's connections, on which every write is only asked about: whatever a writer does, nothing of it is kept."""
+
+    def __init__(self, client: Client) -> None:
+        vars(self).update(vars(client))
+
+    async def request(self, method: str, path: str, *, query: Query = (), **more: Any) -> Response:
+        """As the client's, with `dryRun=All` for whatever is no reading."""
+        asked = query if method in {"GET", "HEAD"} else [*query, ("dryRun", "All")]
+        return await super().request(method, path, query=asked, **more)
+
+
 class Rehearsal(Writer):
     """The writer, asking only what would be; it notes what the API server answered."""
 
     def __init__(self, client: Client, discovery: Discovery, owner: Owner, authority: Authority) -> None:
-        super().__init__(client, discovery, owner, authority)
+        super().__init__(DryClient(client), discovery, owner, authority)
         self.answers: dict[Key, Object] = {}
         self.manager = owner.manager
-
-    async def _send(self, resource: Resource, key: Key, body: bytes, *, force: bool) -> bytes:
-        at = (key.namespace, key.name)
-        return await objects.apply(self._client, resource, *at, body, manager=self.manager, force=force, dry_run=True)
 
     async def _rename(self, resource: Resource, desired: Desired, live: Object) -> Object | None:  # ruff: ignore[unused-method-argument]
         """Nothing would be kept for the apply that follows; what it would take out is read off the answer instead (see `_taken_out`)."""
@@ -170,8 +178,9 @@ async def _live(client: Client, resource: Resource, key: Key) -> Object | None:
 def _refused(action: Action, error: TrimtabError) -> Judged:
     if isinstance(error, UnreachableError | NotSentError):
         raise error
-    told = error.status.message if isinstance(error, StatusError) and error.status.message else str(error)
-    return Judged(msgspec.structs.replace(action, problem=told))
+    said = error if isinstance(error, StatusError) else error.__cause__
+    told = said.status.message if isinstance(said, StatusError) else ""
+    return Judged(msgspec.structs.replace(action, problem=told or str(error)))
 
 
 def _compared(action: Action, live: Object | None, answer: Object, ownership: tuple[Ownership, ...], manager: str) -> Action | None:
