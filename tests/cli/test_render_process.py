@@ -124,27 +124,30 @@ def test_the_bash_completion_is_bash() -> None:
     assert (checked.returncode, checked.stderr) == (0, b"")
 
 
+def is_done_within(seconds: float, *arguments: object) -> bool:
+    """Whether a cold command, children included, takes at most so many seconds of a processor: in the best of a few tries, for a busy one
+    gives each less of its caches."""
+    return any(seconds_of(*arguments) <= seconds for _ in range(6))
+
+
 def seconds_of(*arguments: object) -> float:
-    """Processor seconds of a cold command, children included; the best of three, so that a busy machine counts less."""
-    best = 60.0
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        run = process(*arguments, env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"})
-        run.communicate()
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert run.returncode == 0
-        best = min(best, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
-    return best
+    """Processor seconds of one cold run."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run = process(*arguments, env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"})
+    run.communicate()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert run.returncode == 0
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def test_help_is_quick() -> None:
     """`trimtab --help` from a cold process: at most 250 ms."""
-    assert seconds_of("--help") <= 0.25
+    assert is_done_within(0.25, "--help")
 
 
 def test_a_render_is_quick(tmp_path: Path) -> None:
     """`trimtab render` of a chart from a cold process: at most 600 ms, the renderer's start included."""
-    assert seconds_of("render", chart(tmp_path, {"a.yaml": deployment("d"), "b.yaml": config_map("b")})) <= 0.6
+    assert is_done_within(0.6, "render", chart(tmp_path, {"a.yaml": deployment("d"), "b.yaml": config_map("b")}))
 
 
 def test_a_render_imports_no_http_client(tmp_path: Path) -> None:
