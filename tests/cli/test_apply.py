@@ -62,6 +62,15 @@ async def test_applied_again_nothing_is_written(devcluster: DevCluster, cluster:
     assert await versions(cluster, namespace) == before
 
 
+async def test_what_no_seed_repeats_is_made_once(devcluster: DevCluster, namespace: str, tmp_path: Path) -> None:
+    """A generated CA stays as it was made until the chart changes; then all of its render is made anew."""
+    ca = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ca}\ndata: {ca: {{ (genCA `x` 1).Cert | b64enc }}}\n"
+    made = chart(tmp_path, {"ca.yaml": ca, "a.yaml": config_map("a", k="{{ .Values.k }}")}, "k: one\n")
+    assert (await apply(devcluster, namespace, made)).out.startswith("x: 2 new")
+    assert (await apply(devcluster, namespace, made)).out.startswith("x: 2 unchanged")
+    assert (await apply(devcluster, namespace, made, "--set", "k=two")).out.startswith("x: 2 changed")
+
+
 async def test_what_is_gone_from_the_folder_is_deleted(devcluster: DevCluster, cluster: Client, namespace: str, tmp_path: Path) -> None:
     """From the inventory, and nothing else of the namespace."""
     await support.apply(cluster, support.config_map("mine", namespace), CONFIG_MAPS, manager="kubectl")

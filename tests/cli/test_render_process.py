@@ -125,8 +125,7 @@ def test_the_bash_completion_is_bash() -> None:
 
 
 def is_done_within(seconds: float, *arguments: object) -> bool:
-    """Whether a cold command, children included, takes at most so many seconds of a processor: in the best of a few tries, for a busy one
-    gives each less of its caches."""
+    """Whether a cold command takes at most so many seconds of a processor; the best of a few tries, since a busy one is slower."""
     return any(seconds_of(*arguments) <= seconds for _ in range(6))
 
 

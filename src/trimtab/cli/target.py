@@ -115,6 +115,8 @@ async def target(
         trees = folder.trees(repositories_of(wish.spec.sources))
         wanted = await produce(owner, wish.spec, trees, setting, key_reader(client, wish.namespace))
         situation = await situate(client, discovery, owner, noted=wish.noted)
+        if wanted.key == situation.state.current.key:
+            wanted = situation.state.current  # what no seed repeats (a generated CA) stays as it was made
         lost = lost_capabilities(situation.state.current, wanted)
         planned = plan_for(situation, wish.spec, wanted, lost=lost, approved=approved)
         yield Target(client, discovery, clock, installation, found is not None, wish.served, bool(application), situation, wanted, planned)
