@@ -250,3 +250,35 @@ async def test_in_a_clone_the_folder_is_its_applications_source(fleet: Fleet, de
 def test_one_repository_has_many_addresses(url: str) -> None:
     """A clone by SSH is a clone of what a Repository fetches by HTTPS."""
     assert address(url) == "git.example.com/acme/fleet"
+
+
+async def test_one_source_of_several(fleet: Fleet, devcluster: DevCluster) -> None:
+    """An Application of two folders: one is planned with the other as it is beside it; a third is none of its."""
+    await fleet.push({"apps/a/a.yaml": config_map("a", k="1"), "apps/b/b.yaml": config_map("b"), "apps/c/c.yaml": config_map("c")})
+    sources = [{"name": p[-1], "repositoryRef": {"name": "fleet"}, "path": p} for p in ("apps/a", "apps/b")]
+    await fleet.application("two", sources=sources)
+    await fleet.settled("two")
+    await fleet.quiet()
+    folder(fleet.work / "apps/a", {"a.yaml": config_map("a", k="2")})
+    flags = ["--kubeconfig", devcluster.kubeconfig, "--application", f"{fleet.control}/two"]
+    assert (await spawned("plan", fleet.work / "apps/b", *flags)).out.startswith("two: 1 change, 1 unchanged")
+    answer = await spawned("plan", fleet.work / "apps/c", *flags)
+    assert (answer.status, answer.out) == (1, "")
+    assert "has no source apps/c; it has apps/a, apps/b" in answer.err
+
+
+async def test_a_source_from_elsewhere_is_said(fleet: Fleet, devcluster: DevCluster) -> None:
+    """A folder cannot stand for two repositories: an error, not half a plan."""
+    sources = [{"name": name, "repositoryRef": {"name": name}, "path": "apps/a"} for name in ("fleet", "charts")]
+    await fleet.application("a", sources=sources)
+    await fleet.push({"apps/a/a.yaml": config_map("a")})
+    answer = await spawned("plan", fleet.work / "apps/a", "--kubeconfig", devcluster.kubeconfig, "--application", f"{fleet.control}/a")
+    assert (answer.status, answer.out) == (1, "")
+    assert "also takes from Repository charts" in answer.err
+
+
+async def test_an_application_that_is_not_there(devcluster: DevCluster, namespace: str, tmp_path: Path) -> None:
+    """It is named in full."""
+    answer = await plan(devcluster, namespace, folder(tmp_path, {"a.yaml": config_map("a")}), "--application", "gone")
+    assert (answer.status, answer.out) == (1, "")
+    assert f"There is no Application {namespace}/gone" in answer.err
