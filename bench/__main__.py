@@ -1,6 +1,7 @@
 """`python -m bench`: set each stage that a wanted scenario needs, run, report.
 
-ONLY=S3,S8, QUICK=1 and FULL=1 in the environment narrow or widen it. Exit status 1 when a row does not hold, or
+ONLY=S3,S8, QUICK=1 and FULL=1 in the environment narrow or widen it. Exit status 1 when a row does not hold, or a scenario
+could not be measured.
 """
 
 from __future__ import annotations
