@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -77,6 +78,19 @@ def test_verbose_shows_where_an_error_arose(tmp_path: Path) -> None:
     assert answer.status == 1
     assert answer.err.startswith("✗ There is no folder")
     assert "Traceback" in answer.err
+
+
+def test_logs_never_meet_an_answer(tmp_path: Path) -> None:
+    """What a library of ours logs goes to standard error, as JSON lines where that is asked for; the answer stays clean."""
+    made = folder(tmp_path, {"main.jsonnet": "local f(x) = f(x + 1) tailstrict; f(0)"})
+    run = process("render", made, "--timeout", "300ms", "--json")
+    out, err = run.communicate(timeout=60)
+    lines = err.decode().splitlines()
+    assert (run.returncode, out) == (1, b"")
+    assert [json.loads(line)["event"] for line in lines[:-1]] == ["a render was stopped"]
+    assert lines[-1].startswith("✗ Render of")
+    quiet = process("render", made, "--timeout", "300ms")
+    assert len(quiet.communicate(timeout=60)[1].decode().splitlines()) == 1
 
 
 def test_nobody_reads_the_answer(tmp_path: Path) -> None:

@@ -31,13 +31,16 @@ COMMANDS = {
     "version": "Show the versions, and which controller leads.",
 }
 ALIASES = {"plan": "diff"}
+LONG_LIVED = frozenset({"run", "demo"})
 VERBOSE = frozenset({"-v", "--verbose"})
 """Understood by every command: an error shows its detail and where it arose."""
+JSON = "--json"
+"""Understood by every command: logs, where there are any, as JSON lines on standard error."""
 HELP = frozenset({"--help", "-h", "--version"})
 
 app = App(
     name="trimtab",
-    help=f"{trimtab.__doc__}\n\n-v after any command shows more of an error.",
+    help=f"{trimtab.__doc__}\n\nAfter any command: -v shows more of an error, --json writes logs as JSON lines.",
     version=trimtab.__version__,
     help_format="plaintext",
     result_action="return_value",
@@ -52,14 +55,25 @@ def main() -> None:
     """Run the command that was typed; an error of ours is one sentence and exit status 1."""
     arguments = sys.argv[1:]
     if arguments and HELP.isdisjoint(arguments):
-        from trimtab.core import logs  # ruff: ignore[import-outside-top-level]  its library costs 50 ms, and help logs nothing
-
-        logs.configure(verbose=not VERBOSE.isdisjoint(arguments))
+        _configure_logs(arguments)
     sys.exit(run(arguments))
+
+
+def _configure_logs(arguments: Sequence[str]) -> None:
+    """What lives on logs; a command that answers says it once, as its answer or its error, unless logs are asked for."""
+    import logging  # ruff: ignore[import-outside-top-level]  these cost 60 ms, and help logs nothing
+
+    import structlog  # ruff: ignore[import-outside-top-level]  the same
+
+    from trimtab.core import logs  # ruff: ignore[import-outside-top-level]  the same
+
+    logs.configure(json=JSON in arguments, verbose=not VERBOSE.isdisjoint(arguments))
+    if arguments[0] not in LONG_LIVED and not {*VERBOSE, JSON}.intersection(arguments):
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit status."""
-    own = arguments[:1] == ["run"]  # the controller has a `--verbose` of its own
-    tokens = [a for a in arguments if own or a not in VERBOSE]
+    own = arguments[:1] == ["run"]  # the controller has these flags of its own
+    tokens = [a for a in arguments if own or a not in {*VERBOSE, JSON}]
     return guarded(lambda: app(tokens, exit_on_error=False, print_error=False), verbose=not VERBOSE.isdisjoint(arguments))
