@@ -67,7 +67,7 @@ KINDS = (
 
 
 def application(number: int, objects: int, mark: str) -> Mapping[str, tuple[Kind, Manifest]]:
-    """The objects of one application by name: the four kinds in turn, `app-7-0` a ConfigMap, `app-7-1` a ServiceAccount, …"""
+    """The objects of one application by name: the four kinds in turn, so `app-7-0` is a ConfigMap and `app-7-2` a Deployment."""
     names = [f"app-{number}-{n}" for n in range(objects)]
     return {name: (kind, kind.make(name, mark)) for n, name in enumerate(names) for kind in (KINDS[n % len(KINDS)],)}
 
