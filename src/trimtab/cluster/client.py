@@ -114,6 +114,8 @@ class Client:
         self.field_manager = field_manager
         """The manager's name for writes that name none."""
         self.chance = chance
+        self.may_write: Callable[[], bool] = lambda: True
+        """Asked at the last moment before each write that is not urgent: who has lost a lease writes nothing any more, whatever was under way."""
         self._policy = retries or RetryPolicy()
         self._budget = RetryBudget()
         self._slots = asyncio.Semaphore(connections)
@@ -235,6 +237,8 @@ class Client:
         finally:
             self._waiting -= 1
         try:
+            if call.method not in _HARMLESS and not self.may_write():
+                raise errors.NotSentError("This process does not lead any more, so it writes nothing.")
             return await self._send(call)
         finally:
             self._slots.release()

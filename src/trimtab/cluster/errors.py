@@ -109,7 +109,7 @@ class ServerFailedError(StatusError):
 
 
 class NotSentError(ApiError):
-    """Nothing was asked: the credential for asking could not be made."""
+    """Nothing was asked: the credential for asking could not be made, or asking is not ours any more."""
 
 
 class UnreachableError(ApiError):

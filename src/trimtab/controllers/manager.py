@@ -88,6 +88,7 @@ class Manager:
         self._leadership = Leadership(
             client, namespace=options.namespace, name=LEASE, identity=options.identity, clock=clock, chance=chance
         )
+        client.may_write = lambda: self._leadership.is_leader
         self._repositories: Repositories | None = None
         self._problems: list[str] = ["starting"]
 
