@@ -1,6 +1,6 @@
 """A small client of the API server, of the bench's own: nothing of what is measured takes part in the measuring.
 
-One connection a thread, kept open; plain `http.client`.
+One connection a thread, kept open while it is used; plain `http.client`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ import yaml
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 JSON = "application/json"
+_IDLE = 20.0
+"""Seconds after which a kept connection is not used again."""
 
 
 class RefusedError(Exception):
@@ -81,9 +84,12 @@ class Api:
             yield from whole
 
     def _connection(self) -> http.client.HTTPSConnection:
-        known: http.client.HTTPSConnection | None = getattr(self._own, "connection", None)
-        if known is None:
-            known = self._own.connection = self._open(60.0)
+        """This thread's connection: a new one where the last was idle for so long that the server may be closing it."""
+        now = time.monotonic()
+        if now - getattr(self._own, "used", -_IDLE) >= _IDLE:
+            self._own.connection = self._open(60.0)
+        self._own.used = now
+        known: http.client.HTTPSConnection = self._own.connection
         return known
 
     def _open(self, timeout: float | None) -> http.client.HTTPSConnection:
