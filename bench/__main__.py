@@ -7,6 +7,7 @@ could not be measured.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -74,6 +75,7 @@ _STAGES: tuple[tuple[Callable[[Stage, Sizes], Iterator[_Part]], frozenset[str]],
 
 
 def _main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that whatever ends the run, its processes end with it
     sizes, wanted = chosen(os.environ), _wanted(os.environ.get("ONLY", ""))
     about, rows = machine.describe(), list(_run(_processes(), wanted))
     with tempfile.TemporaryDirectory(prefix="trimtab-bench-") as directory:
