@@ -83,6 +83,19 @@ async def test_a_later_wave_waits_for_the_health_of_an_earlier_one(fleet: Fleet)
     await fleet.until_data("late", {"k": "1"})
 
 
+async def test_a_refused_object_is_told_at_once_and_later_waves_do_not_begin(fleet: Fleet) -> None:
+    """Nobody waits for the health of what the API server refused."""
+    late = json.loads(config_map("late", k="1"))
+    late["metadata"]["annotations"] = {"argocd.argoproj.io/sync-wave": "1"}
+    wrong = json.loads(deployment("wrong"))
+    wrong["spec"]["selector"] = {"matchLabels": {"app": "another"}}
+    await fleet.push({"apps/a/wrong.yaml": json.dumps(wrong), "apps/a/late.yaml": json.dumps(late)})
+    await fleet.application("a")
+    status = await fleet.settled("a", "Failed", "Missing", seconds=5.0)
+    assert "Deployment" in status["message"]
+    assert await fleet.get(CONFIG_MAPS, "late") is None
+
+
 async def test_hooks_are_named_and_not_applied_yet(fleet: Fleet) -> None:
     """Helm's hooks and tests come with the next step; until then they are told."""
     hook = json.loads(config_map("hook"))

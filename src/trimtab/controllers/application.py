@@ -38,7 +38,7 @@ from trimtab.sync.carry import Carried, carry_out
 from trimtab.sync.planning import Planned, make_plan
 from trimtab.sync.produce import KeyOf, ProduceError, Tree, produce, still_holds
 from trimtab.sync.state import KeptSet, State
-from trimtab.sync.writer import Writer
+from trimtab.sync.writer import Outcome, Writer
 
 
 class NotFetchedError(UnavailableError):
@@ -308,7 +308,7 @@ class Applications:
         previous = memory.before
         writer = Writer(self._world.client, self._world.discovery, memory.owner, self._world.authority, previous=previous.get)
         superseded = self._superseded(application, trees)
-        carried = await carry_out(
+        return await carry_out(
             actions,
             planned.desired,
             memory.inventory,
@@ -317,11 +317,13 @@ class Applications:
             barriers=planned.barriers,
             ready=barrier(self._world, application, planned.desired, superseded),
             evidence=self._world.watches.evidence,
+            told=self._told,
         )
-        for done in carried.outcomes:
-            if done.live is not None and done.entry is not None:
-                self._world.watches.wrote(done.entry.api_version, done.key, done.live)
-        return carried
+
+    def _told(self, done: Outcome) -> None:
+        """Our own write was answered: the watch's echo of it needs no second look."""
+        if done.live is not None and done.entry is not None:
+            self._world.watches.wrote(done.entry.api_version, done.key, done.live)
 
     def _superseded(self, application: Application, trees: Mapping[str, Tree]) -> Callable[[], bool]:
         """Whether what is under way is no longer wanted: another spec, another revision that concerns us, or the Application is going."""

@@ -22,6 +22,7 @@ from trimtab.controllers.world import World
 from trimtab.core import logs
 from trimtab.core.clock import rfc3339
 from trimtab.core.errors import InputError, TrimtabError
+from trimtab.git.errors import AuthenticationRefusedError
 from trimtab.git.mirror import Mirror
 from trimtab.git.reads import Read, ReadIndex
 from trimtab.git.refs import Ref
@@ -217,7 +218,7 @@ class Repositories:
         known = self._known.get(key)
         revision = known.revision if known is not None else None
         rest = f" Last good revision {revision.commit[:7]} stays in force." if revision is not None else ""
-        message = f"Repository {key}: {error}{rest}"
+        message = f"Repository {key}: {_told(repository, error)}{rest}"
         self._troubles[key] = message
         logs.get(__name__).warning("repository cannot be read", repository=key, error=str(error))
         if revision is None:
@@ -252,6 +253,14 @@ class Repositories:
             for application in self._referring(key):
                 self._world.application_queue.add(application)
         return Done()
+
+
+def _told(repository: Repository, error: TrimtabError) -> str:
+    """The error; a refused authentication with the Secret whose credentials were refused."""
+    secret = repository.spec.secret_ref
+    if secret is None or not isinstance(error, AuthenticationRefusedError):
+        return str(error)
+    return f"{error.sentence.removesuffix('.')} (secret {secret.name})."
 
 
 def repositories_of(sources: Iterable[Source]) -> set[str]:

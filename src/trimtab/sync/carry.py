@@ -48,9 +48,13 @@ async def carry_out(
     barriers: Mapping[int, Sequence[Key]],
     ready: Awaiting,
     evidence: Callable[[Key], bytes | None] = lambda _: None,
+    told: Callable[[Outcome], None] = lambda _: None,
 ) -> Carried:
-    """Every action of a plan, in its order. `evidence` gives the live object as a watch brought it, where it is at hand."""
-    work = _Work(desired, dict(inventory), writer, superseded, evidence)
+    """Every action of a plan, in its order.
+
+    `evidence` gives the live object as a watch brought it, where it is at hand; `told` is called with each outcome as it comes.
+    """
+    work = _Work(desired, dict(inventory), writer, superseded, evidence, told)
     applies = [a for a in actions if a.verb not in {"delete", "keep"}]
     deletions = [a for a in actions if a.verb == "delete"]
     complete = await work.forwards(applies, barriers, ready)
@@ -69,6 +73,7 @@ class _Work:
         writer: Writer,
         superseded: Callable[[], bool],
         evidence: Callable[[Key], bytes | None],
+        told: Callable[[Outcome], None],
     ) -> None:
         self.inventory = inventory
         self.outcomes: list[Outcome] = []
@@ -76,6 +81,7 @@ class _Work:
         self._writer = writer
         self._superseded = superseded
         self._evidence = evidence
+        self._told = told
 
     @property
     def failed(self) -> bool:
@@ -86,6 +92,8 @@ class _Work:
             if not await self._stage(stage):
                 return False
             needed = barriers.get(stage[0].stage, ())
+            if any(o.error is not None and o.key in needed for o in self.outcomes):
+                return True  # what was refused cannot be awaited; the failure is told, and the later stages wait for its cure
             if needed and not await ready(needed):
                 return False
         return True
@@ -110,6 +118,7 @@ class _Work:
             evidence = self._evidence(action.key) if action.verb == "patch" else None
             outcome = await self._writer.write(action, self._desired.get(action.key), entry, evidence)
         self.outcomes.append(outcome)
+        self._told(outcome)
         if outcome.error is None:
             self._record(action, outcome.entry)
         return True

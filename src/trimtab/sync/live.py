@@ -26,7 +26,7 @@ from trimtab.core.clock import Clock
 from trimtab.core.errors import ApiError
 from trimtab.plan.compare import Seen
 from trimtab.plan.model import Key, Live
-from trimtab.sync.observe import observer
+from trimtab.sync.observe import observer, read_version
 
 _EVIDENCE = 512
 """How many objects' JSON is kept at most as evidence of a drift."""
@@ -83,6 +83,9 @@ class Watches:
         observe = observer(resource)
 
         def summarise(raw: bytes) -> tuple[Key, Live]:
+            echo = self._echo(resource, raw)
+            if echo is not None:
+                return echo
             key, live = observe(raw)
             self._keep_evidence(key, live, raw)
             return key, live
@@ -125,6 +128,16 @@ class Watches:
     def evidence(self, key: Key) -> bytes | None:
         """The JSON of an object as the watch brought it after somebody changed it; once."""
         return self._evidence.pop(key, None)
+
+    def _echo(self, resource: Resource, raw: bytes) -> tuple[Key, Live] | None:
+        """What our own write was answered, where this is the event of that very write: nearly every event of an install is."""
+        watched = self._watched.get((resource.api_version, resource.kind))
+        if watched is None or not watched.written:
+            return None
+        metadata = read_version(raw)
+        key = Key(resource.group, resource.kind, metadata.namespace, metadata.name)
+        written = watched.written.get(key)
+        return (key, written) if written is not None and written.resource_version == metadata.resource_version else None
 
     def _keep_evidence(self, key: Key, live: Live, raw: bytes) -> None:
         if not live.changed_by or live.deleting:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from trimtab.api.meta import LABEL, OWNER
 from trimtab.cluster.resources import Resource
@@ -23,6 +24,26 @@ from trimtab.sync.health import assess
 Object = dict[str, Any]
 
 _decode = msgspec.json.Decoder().decode
+
+
+class Version(Struct, frozen=True, rename="camel", gc=False):
+    """Which object at which version."""
+
+    name: str = ""
+    namespace: str = ""
+    resource_version: str = ""
+
+
+class _Head(Struct, frozen=True, gc=False):
+    metadata: Version
+
+
+_head = msgspec.json.Decoder(_Head)
+
+
+def read_version(raw: bytes) -> Version:
+    """Name and version alone: a tenth of the work of reading an object."""
+    return _head.decode(raw).metadata
 
 
 def observer(resource: Resource) -> Callable[[bytes], tuple[Key, Live]]:
