@@ -70,7 +70,7 @@ class Beside:
         """The healthy one is well and as fast as before, the controller is the same, and nobody has seen the canary."""
         pace = min([await self.lap() for _ in range(3)])  # the machine is shared: what lasts slows down all three
         assert pace <= 3 * self.before + 0.5, f"{pace:.3f} s a push; before {self.before:.3f} s"
-        assert (await self.fleet.settled("good"))["message"] == ""
+        assert not (await self.fleet.settled("good"))["message"]
         assert self.fleet._running is self._running
         assert self._running is not None
         assert not self._running.done()

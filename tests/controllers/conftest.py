@@ -33,15 +33,13 @@ async def fleet(devcluster: DevCluster, cluster: Client, tmp_path: Path) -> Asyn
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The canary in the environment of this process, before anything starts."""
-    monkeypatch.setenv("TRIMTAB_CANARY", CANARY)
+async def beside(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Beside:
+    """A healthy application, its pace measured before anything hostile came.
 
-
-@pytest.fixture
-async def beside(environment: None, fleet: Fleet, capfd: pytest.CaptureFixture[str]) -> Beside:
-    """A healthy application, its pace measured before anything hostile came; two render workers, as by default."""
+    The canary is in this process's environment before the controller starts; two render workers, as by default.
+    """
     await fleet.stop()
+    monkeypatch.setenv("TRIMTAB_CANARY", CANARY)
     fleet.render_workers = 2
     await fleet.start()
     made = Beside(fleet, capfd)

@@ -1,4 +1,4 @@
-"""Bad input through the whole program, Git and Kustomize and plain YAML: told on its own resource, and the healthy one beside it is well."""
+"""Bad input through the whole program, Git, YAML and Kustomize: told on its own resource, and the healthy one beside it is well."""
 
 from __future__ import annotations
 

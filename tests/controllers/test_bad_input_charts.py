@@ -17,9 +17,9 @@ Case = tuple[dict[str, Content], str]
 """A folder's files, and what its application is told."""
 
 
-def chart(template: str, values: str = "", **more: str) -> dict[str, Content]:
-    """A chart's files; `more` are further files of its folder, `_` for a dot."""
-    return {"Chart.yaml": CHART, "values.yaml": values, "templates/a.yaml": template} | {k.replace("_", "."): v for k, v in more.items()}
+def chart(template: str, values: str = "") -> dict[str, Content]:
+    """A chart's files."""
+    return {"Chart.yaml": CHART, "values.yaml": values, "templates/a.yaml": template}
 
 
 def holding(expression: str, name: str) -> str:
@@ -52,7 +52,7 @@ async def _all_told(beside: Beside, cases: dict[str, Case], seconds: float = 20.
 
 async def test_h1_hostile_archives(beside: Beside) -> None:
     """Members that climb, links, devices, a bomb of 200 MiB: the archive and its member are named."""
-    link = {"type": tarfile.SYMTYPE, "linkname": str(canary_file(beside.fleet))}
+    link: dict[str, Any] = {"type": tarfile.SYMTYPE, "linkname": str(canary_file(beside.fleet))}
     contents = {
         "h1-climb": (archive("app/../../../evil.yaml", b"x"), r"c\.tgz"),
         "h1-link": (archive("app/secret.txt", **link), "link or a device"),

@@ -1,4 +1,4 @@
-"""Killed at any write and started again: every object is there, the inventory is whole, nothing is left over, nothing of Git's was deleted."""
+"""Killed at any write and started again: every object is there and written down, nothing is left over, nothing of Git's was deleted."""
 
 from __future__ import annotations
 

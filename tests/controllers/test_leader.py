@@ -55,16 +55,16 @@ class Replica:
 
 
 class Pausable(SystemClock):
-    """The system's clock; while `paused`, whoever sleeps on it goes on sleeping."""
+    """The system's clock; while `running` is not set, whoever sleeps on it goes on sleeping."""
 
     def __init__(self) -> None:
-        self.paused = False
+        self.running = asyncio.Event()
+        self.running.set()
 
     async def sleep(self, seconds: float) -> None:
         """Sleep, and then for as long as the process is stopped."""
         await super().sleep(seconds)
-        while self.paused:
-            await asyncio.sleep(0.01)
+        await self.running.wait()
 
 
 MakeReplica = Callable[[str], Replica]
@@ -76,25 +76,17 @@ async def replicas(fleet: Fleet, devcluster: DevCluster, tmp_path: Path) -> Asyn
     await fleet.stop()
     fleet.manager = None
     made: list[Replica] = []
-    clients: list[Client] = []
+    async with support.open_client(devcluster.kubeconfig) as first, support.open_client(devcluster.kubeconfig) as second:
+        clients = iter((first, second))
 
-    async def ready() -> None:
-        for _ in range(2):
-            client = support.open_client(devcluster.kubeconfig)
-            clients.append(await client.__aenter__())
+        def make(identity: str) -> Replica:
+            made.append(Replica(fleet, next(clients), identity, tmp_path / f"data-{len(made)}"))
+            return made[-1]
 
-    def make(identity: str) -> Replica:
-        replica = Replica(fleet, clients[len(made)], identity, tmp_path / f"data-{len(made)}")
-        made.append(replica)
-        return replica
-
-    await ready()
-    yield make
-    for replica in made:
-        replica.clock.paused = False
-        await replica.stop()
-    for client in clients:
-        await client.__aexit__(None, None, None)
+        yield make
+        for replica in made:
+            replica.clock.running.set()
+            await replica.stop()
 
 
 async def _leads(fleet: Fleet, replica: Replica, seconds: float) -> None:
@@ -141,7 +133,7 @@ async def test_a_paused_leader_writes_nothing_after_its_lease(fleet: Fleet, repl
     await _push(fleet, one, "1")
     await fleet.settled("a")
     two.start()
-    one.clock.paused = True
+    one.clock.running.clear()
     await _leads(fleet, two, 15)
     before = one.writes()
     await fleet.patch(CONFIG_MAPS, "a", {"data": {"k": "9"}})
@@ -149,7 +141,7 @@ async def test_a_paused_leader_writes_nothing_after_its_lease(fleet: Fleet, repl
     one.manager.pushed((fleet.url,), "")
     await _push(fleet, two, "2")
     await asyncio.sleep(0.5)
-    one.clock.paused = False
+    one.clock.running.set()
     await asyncio.sleep(1.0)
     assert one.writes() == before
     assert two.leads

@@ -70,7 +70,7 @@ class Private:
 
 
 @pytest.fixture
-async def private(fleet: Fleet, tmp_path: Path) -> AsyncIterator[Private]:
+async def private(tmp_path: Path) -> AsyncIterator[Private]:
     """The server, up, with one commit."""
     context, ca = _certificate(tmp_path)
     server = GitServer(tmp_path / "private", auth=("bot", PASSWORD), tls=context)
@@ -83,15 +83,13 @@ async def private(fleet: Fleet, tmp_path: Path) -> AsyncIterator[Private]:
     await server.stop()
 
 
-async def test_https_with_a_password_and_a_private_authority(
-    fleet: Fleet, private: Private, capfd: pytest.CaptureFixture[str]
-) -> None:
+async def test_https_with_a_password_and_a_private_authority(fleet: Fleet, private: Private, capfd: pytest.CaptureFixture[str]) -> None:
     """Refused with the way out, then let in by rotating the Secret alone; a wrong password later leaves the last good revision."""
     await _secret(fleet, "read", {"username": "bot", "password": "wrong", "ca.crt": private.ca})
     await _follow(fleet, url=private.url, secretRef={"name": "read"})
     told = await _ready(fleet, "False", "authentication refused")
     assert told.startswith(f"Repository {fleet.control}/private: authentication refused by 127.0.0.1")
-    assert 'for user "bot"' in told
+    assert told.endswith('for user "bot" (secret read).')
     await _secret(fleet, "read", {"username": "bot", "password": PASSWORD, "ca.crt": private.ca})
     await fleet.until_data("a", {"k": "1"})
     await _secret(fleet, "read", {"username": "bot", "password": "stale", "ca.crt": private.ca})
