@@ -115,7 +115,7 @@ class Client:
         """The manager's name for writes that name none."""
         self.chance = chance
         self.may_write: Callable[[], bool] = lambda: True
-        """Asked at the last moment before each write that is not urgent: who has lost a lease writes nothing any more, whatever was under way."""
+        """Asked at the last moment before each write that is not urgent: who has lost a lease writes nothing, whatever was under way."""
         self._policy = retries or RetryPolicy()
         self._budget = RetryBudget()
         self._slots = asyncio.Semaphore(connections)

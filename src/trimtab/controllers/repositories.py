@@ -158,6 +158,8 @@ class Repositories:
         if known is not None:
             await known.mirror.close()
             fresh.used = known.used
+            if directory == known.mirror.directory:  # other credentials alone: what was fetched stays in force
+                fresh.revision = known.revision
         self._known[key] = fresh
         return fresh
 

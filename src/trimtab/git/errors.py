@@ -2,6 +2,7 @@
 
 UnavailableError
 ├── GitError              a git command or a Git server failed; nothing is known, the last good revision stays
+│   └── AuthenticationRefusedError   the server does not take the credentials
 ├── MissingObjectError    an object that should be in the mirror cannot be read
 └── RefNotFoundError      the remote has no such branch, tag, version or commit (any more)
 InputError
@@ -16,6 +17,14 @@ from trimtab.core.errors import InputError, UnavailableError
 
 class GitError(UnavailableError):
     """A git command or a Git server failed."""
+
+
+class AuthenticationRefusedError(GitError):
+    """The server does not take these credentials; others, in the Secret, mend it."""
+
+    def __init__(self, host: str, user: str, *, detail: str = "") -> None:
+        whose = f' for user "{user}"' if user else ""
+        super().__init__(f"authentication refused by {host}{whose}.", remedy="Check the Secret that the Repository names.", detail=detail)
 
 
 class MissingObjectError(UnavailableError):

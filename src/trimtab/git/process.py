@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from trimtab.core.errors import InputError
-from trimtab.git.errors import GitError, LimitError
+from trimtab.git.errors import AuthenticationRefusedError, GitError, LimitError
 from trimtab.git.remote import Remote, scrub
 
 Config = Mapping[str, str]
@@ -180,9 +180,10 @@ def explain(finished: Finished, doing: str, remote: Remote | None = None) -> Git
     telling = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:", "remote:"))] or lines
     cause = telling[0].split(":", 1)[-1].strip() if telling else f"exit status {finished.status}"
     secrets = remote.secrets if remote else []
-    return GitError(
-        f"{doing} failed: {scrub(cause, secrets)}.", detail=scrub(finished.errors, secrets)[:4096], remedy=_remedy(finished.errors)
-    )
+    detail = scrub(finished.errors, secrets)[:4096]
+    if remote is not None and "Authentication failed" in finished.errors:
+        return AuthenticationRefusedError(urlsplit(remote.url).hostname or "", remote.username, detail=detail)
+    return GitError(f"{doing} failed: {scrub(cause, secrets)}.", detail=detail, remedy=_remedy(finished.errors))
 
 
 def kill_group(pid: int) -> None:
