@@ -26,7 +26,8 @@ ENDLESS = "{{ range until 100000 }}{{ range until 100000 }}{{ range until 100000
 
 async def _three(fleet: Fleet) -> None:
     """An application of three ConfigMaps and a Service, equal."""
-    await fleet.push({f"apps/a/{n}.yaml": config_map(f"c{n}", k="1") for n in range(3)} | {"apps/a/s.yaml": json.dumps(SERVICE)})
+    files = {f"apps/a/{n}.yaml": config_map(f"c{n}", k="1") for n in range(3)} | {"apps/a/s.yaml": json.dumps(SERVICE)}
+    await fetched(fleet, await fleet.push(files))
     await fleet.application("a")
     await fleet.settled("a")
 
