@@ -14,6 +14,7 @@ from tests.support.fleet import CONFIG_MAPS, SECRETS, SERVICES, Fleet, config_ma
 
 from trimtab.cluster import objects
 from trimtab.cluster.client import Client
+from trimtab.cluster.discovery import Discovery
 from trimtab.cluster.resources import Resource
 from trimtab.sync.state import STATE_LABEL
 
@@ -95,8 +96,7 @@ async def test_a_group_whose_server_does_not_answer(fleet: Fleet) -> None:
     widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "w"}}
     await fleet.push({"apps/a/w.yaml": json.dumps(widget)})
     await _three(fleet)
-    await support.drop(fleet.admin, CRDS, "", f"widgets.{group}")
-    await support.apply(fleet.admin, _dead(group), API_SERVICES, force=True)
+    await _disconnect(fleet, group)
     try:
         await fleet.stop()
         await fleet.start()
@@ -108,6 +108,7 @@ async def test_a_group_whose_server_does_not_answer(fleet: Fleet) -> None:
         await fleet.until_data("c2", {"k": "1"})
     finally:
         await support.drop(fleet.admin, API_SERVICES, "", f"v1.{group}")
+        await support.drop(fleet.admin, CRDS, "", f"widgets.{group}")
 
 
 async def test_a_kind_that_may_not_be_listed(fleet: Fleet) -> None:
@@ -232,17 +233,18 @@ def _definition(group: str) -> dict[str, Any]:
     }
 
 
-def _dead(group: str) -> dict[str, Any]:
-    """An APIService whose server does not exist."""
-    spec = {
-        "group": group,
-        "version": "v1",
-        "groupPriorityMinimum": 100,
-        "versionPriority": 100,
-        "insecureSkipTLSVerify": True,
-        "service": {"name": "nobody", "namespace": "default"},
-    }
-    return {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": f"v1.{group}"}, "spec": spec}
+async def _disconnect(fleet: Fleet, group: str) -> None:
+    """Have a server that does not exist answer for the group; wait until the API server has noticed."""
+    service = {"insecureSkipTLSVerify": True, "service": {"name": "nobody", "namespace": "default"}}
+    patch = {"metadata": {"labels": {"kube-aggregator.kubernetes.io/automanaged": None}}, "spec": service}
+    await objects.merge_patch(fleet.admin, API_SERVICES, "", f"v1.{group}", json.dumps(patch).encode(), manager="vandal")
+    discovery = Discovery(fleet.admin)
+
+    async def stale() -> bool:
+        await discovery.refresh()
+        return f"{group}/v1" in discovery.troubles
+
+    await fleet.until(stale, 20)
 
 
 _NARROW: list[dict[str, Any]] = [
