@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.plan.samples import OTHER, OURS, conflicts
-from tests.support.cluster import CONFIG_MAPS, DEPLOYMENTS, encode
+from tests.support.cluster import CONFIG_MAPS, DEPLOYMENTS, drop, encode
 
 from trimtab.cluster import objects
 from trimtab.cluster.client import Client
@@ -182,7 +182,7 @@ async def test_what_is_called_immutable_is_what_the_server_refuses(cluster: Clie
     except (InvalidError, ForbiddenError):
         refused = True
     finally:
-        await objects.delete(cluster, KINDS[name], namespace, before["metadata"]["name"], uid="")
+        await drop(cluster, KINDS[name], namespace, before["metadata"]["name"])
     assert bool(immutable(before, after)) == refused
 
 
@@ -216,7 +216,7 @@ async def test_an_object_just_applied_projects_to_what_we_applied(cluster: Clien
     wanted = {n: held for n, held in body.items() if n not in {"apiVersion", "kind", "metadata"}}
     assert differences(wanted, project(live, fields)) == ()
     assert extras(live, manager=OURS, api_version=live["apiVersion"]) == ()
-    await objects.delete(cluster, KINDS[name], namespace, body["metadata"]["name"], uid="")
+    await drop(cluster, KINDS[name], namespace, body["metadata"]["name"])
 
 
 async def test_a_conflict_is_found_by_the_text_that_the_server_prints(cluster: Client, namespace: str) -> None:
