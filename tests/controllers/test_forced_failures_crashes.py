@@ -122,9 +122,14 @@ async def test_killed_between_a_chunk_and_its_head(fleet: Fleet, mortal: Crashin
     await fleet.settled("a", seconds=30)
     mortal.arm(1, lambda _method, path: "/secrets/" in path)
     await fleet.push({"apps/a/0.yaml": config_map("c0", k=_noise(7)), "apps/a/4.yaml": None, "apps/a/new.yaml": config_map("new", k="1")})
-    await _die(fleet, mortal)
+    await asyncio.wait_for(mortal.crashed.wait(), 20)
+    await fleet.stop()
+    fleet.manager = None
+    await fleet.push({"apps/a/0.yaml": config_map("c0", k=_noise(8))})  # the chunk that was written is nobody's from now on
+    mortal.arm(0)
+    await fleet.start()
     await fleet.until_data("new", {"k": "1"})
-    await fleet.until_data("c0", {"k": _noise(7)})
+    await fleet.until_data("c0", {"k": _noise(8)})
     await fleet.settled("a", seconds=30)
     await fleet.quiet(0.3)
     assert set(await _live(fleet)) == {"c0", "c1", "c2", "c3", "new"}
