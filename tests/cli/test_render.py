@@ -173,7 +173,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 
 def test_an_endless_render_is_stopped(tmp_path: Path) -> None:
     """`--timeout` bounds it, and the sentence says what to try."""
-    made = folder(tmp_path, {"main.jsonnet": "local f(x) = f(x + 1) tailstrict; f(0)"})
+    made = chart(tmp_path, {"endless.yaml": "{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}"})
     answer = trimtab("render", made, "--timeout", "500ms")
     assert answer.status == 1
     assert "stopped after 0.5 s" in answer.err

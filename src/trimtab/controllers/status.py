@@ -82,7 +82,7 @@ def _tell(world: World, application: Application, health: str, synced: str, said
     """Events on failure and on change of health only."""
     if said.synced in {"Failed", "Refused", "RolledBack"} and synced != said.synced:
         tell_event(world, application, "Warning", said.reason or said.synced, said.message)
-    elif said.health != health and said.health in {"Healthy", "Degraded"} and health:
+    elif said.health != health and said.health in {"Healthy", "Degraded"} and health not in {"", "Unknown"}:
         tell_event(
             world, application, "Normal" if said.health == "Healthy" else "Warning", said.health, said.message or "All objects are healthy."
         )
