@@ -128,6 +128,7 @@ class Discovery:
         self._refreshed: float | None = None
         self._versions: tuple[GroupVersion, ...] = ()
         self._by_kind: dict[tuple[str, str], Resource] = {}
+        self._by_version: dict[str, tuple[GroupVersion, ...]] = {}
         self._digest = ""
         self._server = ServerVersion()
 
@@ -159,7 +160,7 @@ class Discovery:
         """The kind at that version; None where the server has no such one. Raises UnavailableError where that is not known."""
         self._need_refreshed()
         found = self._by_kind.get((api_version, kind))
-        self._need_current(version for version in self._versions if version.api_version == api_version)
+        self._need_current(self._by_version.get(api_version, ()))
         return found
 
     def by_kind(self, group: str, kind: str) -> Resource | None:
@@ -201,6 +202,7 @@ class Discovery:
         )
         last = {known.api_version: known for known in self._versions}
         self._versions = tuple(_or_last_known(found, last) for found in (*core, *groups))
+        self._by_version = {known.api_version: (known,) for known in self._versions}
         self._by_kind = {(resource.api_version, resource.kind): resource for resource in reversed(self.resources())}
         self._server = msgspec.json.decode(version.body, type=ServerVersion)
         self._digest = digests.digest_of([self.kube_version, [_facts(known) for known in self._versions]])
