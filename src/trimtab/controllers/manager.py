@@ -131,16 +131,16 @@ class Manager:
             await asyncio.gather(leading, losing, return_exceptions=True)
 
     async def _lead(self) -> None:
+        """Everything that a leader does. At the end the tasks end first, so that none of them sees what they use being closed."""
+        group = asyncio.TaskGroup()
+        documents = Documents(self._client, self._options.namespace, partial(tasks.spawn, group), clock=self._clock, chance=self._chance)
         async with AsyncExitStack() as stack:
-            group = await stack.enter_async_context(asyncio.TaskGroup())
-            documents = Documents(
-                self._client, self._options.namespace, partial(tasks.spawn, group), clock=self._clock, chance=self._chance
-            )
             pool = await stack.enter_async_context(await self._pool(stack, documents))
+            stack.push_async_callback(self._close_mirrors)
+            await stack.enter_async_context(group)
             world = await self._world(pool, group, documents)
             kept = await world.keeper.load_all()
             repositories = self._repositories = Repositories(world)
-            stack.push_async_callback(repositories.close)
             applications = Applications(world, repositories, kept)
             world.watches.on_change(applications.touched)
             self._start(world, group)
@@ -148,6 +148,10 @@ class Manager:
             await world.repositories.wait_synced()
             self._start_workers(group, world, applications, repositories)
             await asyncio.Event().wait()
+
+    async def _close_mirrors(self) -> None:
+        if self._repositories is not None:
+            await self._repositories.close()
 
     async def _pool(self, stack: AsyncExitStack, documents: Documents) -> Pool:
         """The render workers, and (asked for only where something is encrypted) the decrypt worker with its keys."""
