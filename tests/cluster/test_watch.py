@@ -181,10 +181,10 @@ async def test_a_black_hole_is_noticed(devcluster: DevCluster, cluster: Client, 
             await store.wait_synced()
             relay.swallow()
             await apply(cluster, config_map("meanwhile", namespace), CONFIG_MAPS)
-            await until(lambda: reflector.statistics().silences >= 1)
+            await until(lambda: reflector.statistics().silences >= 1, within=30.0)
             assert (namespace, "meanwhile") not in store
             relay.resume()
-            await until(lambda: (namespace, "meanwhile") in store)
+            await until(lambda: (namespace, "meanwhile") in store, within=30.0)
             await equal(store, cluster, namespace=namespace)
 
 
