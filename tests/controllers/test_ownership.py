@@ -55,11 +55,7 @@ async def test_replicas_that_an_autoscaler_drives_are_left_to_it(fleet: Fleet) -
     assert found["spec"]["replicas"] == 3
     await fleet.push({"apps/a/d.yaml": deployment("d", replicas=1, image="app:2")})
 
-    async def updated() -> bool:
-        now = await fleet.get(DEPLOYMENTS, "d")
-        return now is not None and now["spec"]["template"]["spec"]["containers"][0]["image"] == "app:2"
-
-    await fleet.until(updated)
+    await fleet.until(lambda: _runs(fleet, "app:2"))
     found = await fleet.get(DEPLOYMENTS, "d")
     assert found is not None
     assert found["spec"]["replicas"] == 3

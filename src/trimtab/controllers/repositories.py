@@ -102,11 +102,6 @@ class Repositories:
                 known.mirror.distrust()
                 self._world.repository_queue.add(key)
 
-    def revision(self, key: str) -> Revision | None:
-        """The revision in force, for people."""
-        known = self._known.get(key)
-        return known.revision if known is not None else None
-
     def trouble(self, key: str) -> str:
         """Why the repository cannot be read at present; empty when it can."""
         return self._troubles.get(key, "")
